@@ -1,0 +1,108 @@
+"""Every setting in one class. Variables start with `LINKFERRY_`; `.env` is read; secrets may come from files."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from shared.errors import ConfigError
+
+PREFIX = "LINKFERRY_"
+DAY = 86_400
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+class FileSource(PydanticBaseSettingsSource):
+    """`LINKFERRY_X_FILE` names a file that holds the value of `LINKFERRY_X`, as container secrets do."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Read the field's file, when there is one."""
+        variable = f"{PREFIX}{field_name.upper()}_FILE"
+        path = os.environ.get(variable)
+        if path is None:
+            return None, field_name, False
+        try:
+            return Path(path).read_text().strip(), field_name, False
+        except OSError as error:
+            raise ConfigError(f"{variable} names a file I cannot read: {error.strerror}.") from error
+
+    def __call__(self) -> dict[str, Any]:
+        """Every field that has a file."""
+        values = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """All settings. Durations are seconds; sizes say their unit in the name."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(Path("data"), description="Where the database, the files and the keys live.")
+    database_url: str = Field("", description="SQLite in the data folder, or postgresql+asyncpg://...")
+    queue_url: str = Field("embedded", description="`embedded`, or amqp://... for more than one process.")
+    public_url: str = Field("", description="The address people reach the web endpoint under.")
+    host: str = Field("127.0.0.1", description="The address the web endpoint listens on.")
+    port: int = Field(8080, ge=1, le=65535, description="The port the web endpoint listens on.")
+    secret_keys: CommaSeparated = Field(
+        (), description="Keys that sign links; the first signs. Made on first start."
+    )
+    api_keys: CommaSeparated = Field(
+        (), description="Keys of the REST API. Empty: it answers only on loopback."
+    )
+    max_concurrent_downloads: int = Field(3, ge=1, le=64, description="Jobs a worker carries at once.")
+    download_timeout: int = Field(3600, ge=1, description="Seconds one attempt may take.")
+    stall_timeout: int = Field(120, ge=1, description="Seconds an attempt may go without any progress.")
+    max_file_size_gb: float = Field(5, gt=0, description="The most one job may fetch, in GB (10^9 bytes).")
+    playlist_limit: int = Field(
+        1, ge=0, le=1, description="1: a playlist's first entry, after saying so. 0: refused."
+    )
+    cookie_file: Path | None = Field(None, description="A Netscape cookie file for sites that want a login.")
+    allowed_addresses: CommaSeparated = Field(
+        (), description="Private addresses that may be fetched: CIDR or host:port."
+    )
+    link_ttl: int = Field(DAY, ge=60, le=7 * DAY, description="Seconds a signed link lives, 7 days at most.")
+    retention: int = Field(7 * DAY, ge=60, description="Seconds a finished file is kept.")
+    log_format: Literal["auto", "text", "json"] = Field(
+        "auto", description="`auto`: text on a terminal, else json."
+    )
+
+    @field_validator("secret_keys", "api_keys", "allowed_addresses", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then variables, then files, then `.env`."""
+        return init_settings, env_settings, FileSource(settings_cls), dotenv_settings
+
+    @property
+    def effective_database_url(self) -> str:
+        """The database's address, with the default filled in."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'linkferry.db'}"
+
+    @property
+    def effective_public_url(self) -> str:
+        """The public address without a trailing slash, with the default filled in."""
+        return (self.public_url or f"http://localhost:{self.port}").rstrip("/")
+
+    @property
+    def max_bytes(self) -> int:
+        """The most bytes one job may fetch."""
+        return int(self.max_file_size_gb * 10**9)
