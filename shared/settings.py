@@ -1,4 +1,4 @@
-"""Every setting in one class. Variables start with `LINKFERRY_`; `.env` is read; secrets may come from files."""
+"""Every setting in one class. Variables start with `LINKFERRY_`; `.env` is read; secrets may be files."""
 
 import os
 from pathlib import Path

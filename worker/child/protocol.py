@@ -144,7 +144,7 @@ Call = Annotated[Hello | Probe | Download | Captions | Extras, Field(discriminat
 
 
 class Progress(Frozen):
-    """How far a download is. `total` and `fraction` are None when nobody knows; `speed` in bytes/s, `eta` in s."""
+    """How far a download is; None where nobody knows. `speed` in bytes/s, `eta` in seconds."""
 
     type: Literal["progress"] = "progress"
     done: int
