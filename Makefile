@@ -1,0 +1,43 @@
+# Every target sets up what it needs by itself; the second time that costs nothing.
+BIN := .venv/bin
+MAKEFLAGS += --no-print-directory
+unexport PYTHONDONTWRITEBYTECODE # it doubles every start
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test check fmt bench lock
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' Makefile | while IFS='	' read -r name text; do printf 'make %-6s %s\n' "$$name" "$$text"; done
+
+demo: ## carry one link from a media site on this machine to signed links, and check what arrived
+	@scripts/setup.sh run
+	@$(BIN)/python -m scripts.demo
+
+run: ## start Linkferry: the web endpoint and the worker in one command
+	@scripts/setup.sh run
+	@exec $(BIN)/linkferry up
+
+test: ## run every test
+	@scripts/setup.sh test
+	@$(BIN)/python -m pytest
+
+check: ## formatter, linter, types, layers and the fast tests, in under a minute
+	@scripts/setup.sh check
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/ruff check --quiet
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -m "not slow"
+
+fmt: ## format the code and fix what the linter can
+	@scripts/setup.sh check
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: ## measure, side by side with what it is compared to
+	@scripts/setup.sh check
+	@$(BIN)/python -m benchmarks
+
+lock: ## refresh both lock files; ONLY="yt-dlp" moves only that package
+	@scripts/setup.sh check
+	@scripts/lock.sh $(ONLY)

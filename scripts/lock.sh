@@ -1,0 +1,21 @@
+#!/bin/sh
+# Refresh both lock files. With names, only those packages move: scripts/lock.sh yt-dlp
+#
+# One lock serves Python 3.11 and every later one (--universal). It carries hashes and no index address,
+# so it installs the same from any mirror. The runtime lock follows the development lock's versions.
+set -eu
+cd "$(dirname "$0")/.."
+
+[ -x .venv/bin/uv ] || .venv/bin/python -m pip -qq --disable-pip-version-check install uv
+
+move=--upgrade
+[ $# -eq 0 ] || move=$(printf -- '--upgrade-package %s ' "$@")
+
+compile() {
+    # shellcheck disable=SC2086 # $move is a list of flags
+    .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-header --no-annotate --no-emit-index-url --no-emit-find-links $move "$@" pyproject.toml
+}
+
+compile --extra install --extra dev --output-file requirements-dev.lock
+compile --extra install --constraints requirements-dev.lock --output-file requirements.lock
