@@ -1,0 +1,223 @@
+"""`GET /f/{token}/{filename}`: the files behind signed links (DESIGN, section 5).
+
+The name in the link is only for people; the token alone decides. Whoever holds a link sees either the
+file, "expired", or "not found": forged, revoked and deleted look the same.
+"""
+
+import asyncio
+import logging
+import os
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from email.utils import formatdate
+from http import HTTPStatus
+from pathlib import Path
+from stat import S_ISREG
+from time import time
+from typing import BinaryIO
+from uuid import UUID
+
+from fastapi import APIRouter
+from jinja2 import Environment, FileSystemLoader
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from bots.web.conditional import (
+    NotSatisfiable,
+    Span,
+    Validators,
+    content_disposition,
+    precondition,
+    wanted_span,
+)
+from bots.web.sending import FileBody
+from shared.links import LinkClaim, LinkExpired, LinkInvalid, Links, clean_name
+from shared.storage import Disposition, Storage
+
+log = logging.getLogger(__name__)
+
+MAX_AGE = 3600
+"""Seconds a browser may show its own copy without asking again, so without noticing a revocation."""
+
+EXTERNAL_TTL = 3600
+"""The longest a presigned link lives that we redirect to, in seconds; the next request gets a new one."""
+
+# A stored page must not run in our origin: no scripts, an origin of its own, nothing loaded. A browser
+# that opens media directly wraps it in a page of its own which inherits this policy, so the media itself
+# has to be allowed, and the style of its player.
+_FILE_POLICY = "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'; sandbox"
+_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; sandbox"
+
+_COMMON_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "x-robots-tag": "noindex, nofollow",
+}
+
+# What browsers only show or play. Anything else, above all HTML and SVG, is handed out as a download.
+_SHOWABLE = re.compile(
+    r"(video|audio)/[\w.+-]+|image/(png|jpeg|webp|gif|avif)|text/(plain|vtt)|application/json"
+)
+
+_templates = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
+
+
+@dataclass(frozen=True)
+class ServedFile:
+    """What the database knows of an artifact. `size` is in bytes, `sha256` is lower-case hex."""
+
+    key: str
+    file_name: str
+    content_type: str
+    sha256: str
+    size: int
+    revoked: bool = False
+
+
+@dataclass(frozen=True)
+class _Problem:
+    status: HTTPStatus
+    code: str
+    title: str
+    next_step: str
+
+
+_NOT_FOUND = _Problem(
+    HTTPStatus.NOT_FOUND,
+    "link_not_found",
+    "There is nothing behind this link.",
+    "Check that you have all of it, or ask for the file again in the chat.",
+)
+_EXPIRED = _Problem(
+    HTTPStatus.GONE,
+    "link_expired",
+    "This link has expired.",
+    "Send the original link to the chat again to get a new one.",
+)
+
+FindArtifact = Callable[[UUID], Awaitable[ServedFile | None]]
+
+
+def files_router(links: Links, storage: Storage, find_artifact: FindArtifact) -> APIRouter:
+    """The routes of signed links. `find_artifact` gives what the database knows of an id, or None."""
+
+    async def serve(request: Request) -> Response:
+        try:
+            claim = links.read(request.path_params["token"])
+        except LinkExpired:
+            return _problem(request, _EXPIRED)
+        except LinkInvalid:
+            return _problem(request, _NOT_FOUND)
+        artifact = await find_artifact(claim.artifact_id)
+        if artifact is None or artifact.revoked:
+            return _problem(request, _NOT_FOUND)
+        return await _serve_artifact(request, storage, artifact, claim)
+
+    router = APIRouter()
+    for path in ("/f/{token}", "/f/{token}/{filename:path}"):
+        router.add_route(path, serve, methods=["GET", "HEAD"], include_in_schema=False)
+    return router
+
+
+async def _serve_artifact(
+    request: Request, storage: Storage, artifact: ServedFile, claim: LinkClaim
+) -> Response:
+    disposition = shown_as(claim.disposition, artifact.content_type)
+    name = clean_name(artifact.file_name)
+    remaining = max(1, claim.expires_at - int(time()))
+    link = await storage.external_link(
+        artifact.key,
+        file_name=name,
+        content_type=artifact.content_type,
+        disposition=disposition,
+        ttl_seconds=min(remaining, EXTERNAL_TTL),
+    )
+    if link is not None:
+        return RedirectResponse(link, HTTPStatus.FOUND, {**_COMMON_HEADERS, "cache-control": "no-store"})
+    opened = await asyncio.to_thread(_open, storage.path(artifact.key), artifact.size)
+    if opened is None:
+        log.error("stored file is missing or has another size: %s", artifact.key)
+        return _problem(request, _NOT_FOUND)
+    file, modified = opened
+    headers = {
+        **_COMMON_HEADERS,
+        "content-type": _with_charset(artifact.content_type),
+        "content-disposition": content_disposition(disposition, name),
+        "content-security-policy": _FILE_POLICY,
+        # Not same-origin: inside the sandbox even our own player page counts as another origin.
+        "cross-origin-resource-policy": "cross-origin",
+        "cache-control": f"private, max-age={min(remaining, MAX_AGE)}, no-transform",
+        "accept-ranges": "bytes",
+        "etag": f'"{artifact.sha256}"',
+        "last-modified": formatdate(modified, usegmt=True),
+    }
+    return _answer(request, file, Validators(headers["etag"], modified), artifact.size, headers)
+
+
+def _answer(
+    request: Request, file: BinaryIO, validators: Validators, size: int, headers: dict[str, str]
+) -> Response:
+    """The response to a request for a file that is there. Closes the file unless the response sends it."""
+    status = precondition(request.method, request.headers, validators)
+    if status is not None:
+        file.close()
+        return _without_body(status, headers)
+    try:
+        span = wanted_span(request.method, request.headers, validators, size)
+    except NotSatisfiable:
+        file.close()
+        headers["content-range"] = f"bytes */{size}"
+        return _without_body(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers)
+    if request.method == "HEAD":
+        file.close()
+        return Response(headers={**headers, "content-length": str(size)})
+    if span is None:
+        return FileBody(file, Span(0, size), HTTPStatus.OK, headers)
+    headers["content-range"] = f"bytes {span.start}-{span.end - 1}/{size}"
+    return FileBody(file, span, HTTPStatus.PARTIAL_CONTENT, headers)
+
+
+def _without_body(status: HTTPStatus, headers: dict[str, str]) -> Response:
+    kept = {
+        name: value for name, value in headers.items() if name not in ("content-type", "content-disposition")
+    }
+    return Response(status_code=status, headers=kept)
+
+
+def shown_as(wanted: Disposition, content_type: str) -> Disposition:
+    """How a file of this type is handed out: inline only when it is wanted and harmless."""
+    essence = content_type.partition(";")[0].strip().lower()
+    return "inline" if wanted == "inline" and _SHOWABLE.fullmatch(essence) else "attachment"
+
+
+def _with_charset(content_type: str) -> str:
+    """Our text files are UTF-8; without saying so browsers guess from the reader's language."""
+    if content_type.startswith("text/") and "charset" not in content_type:
+        return f"{content_type}; charset=utf-8"
+    return content_type
+
+
+def _open(path: Path | None, size: int) -> tuple[BinaryIO, int] | None:
+    """The open file and its time in whole seconds since 1970; None when it is not what the database says."""
+    if path is None:
+        return None
+    try:
+        file = path.open("rb", buffering=0)
+    except OSError:
+        return None
+    info = os.fstat(file.fileno())
+    if not S_ISREG(info.st_mode) or info.st_size != size:
+        file.close()
+        return None
+    return file, int(info.st_mtime)
+
+
+def _problem(request: Request, problem: _Problem) -> Response:
+    headers = {**_COMMON_HEADERS, "cache-control": "no-store", "vary": "accept"}
+    if "text/html" in request.headers.get("accept", ""):
+        page = _templates.get_template("link_problem.html")
+        html = page.render(title=problem.title, next_step=problem.next_step)
+        return HTMLResponse(html, problem.status, {**headers, "content-security-policy": _PAGE_POLICY})
+    error = {"code": problem.code, "message": f"{problem.title} {problem.next_step}"}
+    return JSONResponse({"error": error}, problem.status, headers)

@@ -1,0 +1,52 @@
+"""Sending a part of a file as a response body, in large blocks that are read outside the event loop."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import BinaryIO
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from bots.web.conditional import Span
+
+BLOCK = 1024 * 1024
+"""Bytes per block; each download holds up to two of them in memory."""
+
+
+class FileBody(Response):
+    """A response whose body is `span` of an open file. It closes the file, whatever happens."""
+
+    def __init__(self, file: BinaryIO, span: Span, status_code: int, headers: Mapping[str, str]) -> None:
+        super().__init__(status_code=status_code, headers=headers)
+        self.headers["content-length"] = str(span.length)
+        self._file = file
+        self._span = span
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send headers and blocks until the end, or until the client is gone."""
+        gone = asyncio.create_task(_disconnected(receive))
+        try:
+            await send(
+                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
+            await self._send_blocks(send, gone)
+        finally:
+            gone.cancel()
+            self._file.close()
+
+    async def _send_blocks(self, send: Send, gone: "asyncio.Task[None]") -> None:
+        loop = asyncio.get_running_loop()
+        descriptor = self._file.fileno()
+        offset, end = self._span.start, self._span.end
+        while offset < end and not gone.done():
+            block = await loop.run_in_executor(None, os.pread, descriptor, min(BLOCK, end - offset), offset)
+            if not block:
+                raise OSError("the file became shorter while it was sent")
+            offset += len(block)
+            await send({"type": "http.response.body", "body": block, "more_body": offset < end})
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

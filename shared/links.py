@@ -1,0 +1,151 @@
+"""Signed links: `/f/{token}/{filename}`. The token says which artifact, until when, and shown how.
+
+A token is 21 bytes (artifact id, expiry, flags) in base64url, a dot, and an HMAC-SHA256 by itsdangerous:
+72 characters. Whoever has the link may fetch the file until then; the file name in it is only for people.
+"""
+
+import logging
+import re
+import struct
+import time
+import unicodedata
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import PurePosixPath
+from urllib.parse import quote
+from uuid import UUID
+
+from itsdangerous import BadSignature, Signer
+
+from shared.errors import ConfigError, LinkferryError
+from shared.storage.port import Disposition
+
+MAX_TTL = 7 * 86_400
+"""The longest a link may live, in seconds; no presigned link of S3 lives longer either."""
+
+MAX_NAME_LENGTH = 120
+
+_PAYLOAD = struct.Struct(">16sIB")  # artifact id, seconds since 1970 (until 2106), version and disposition
+_VERSION = 0x10
+_DISPOSITIONS: tuple[Disposition, ...] = ("attachment", "inline")
+
+# The last character of a 32-byte signature carries four bits: with any other one, two texts would be
+# the same token, and nobody could tell a copied link from an altered one.
+_SHAPE = r"[A-Za-z0-9_-]{28}\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
+_TOKEN_ONLY = re.compile(_SHAPE)
+_TOKEN_IN_TEXT = re.compile(rf"(?<=/f/)[^/?#\s\"'<>|]+|{_SHAPE}")
+
+
+class LinkInvalid(LinkferryError):
+    """Not a token, forged, altered, or signed with a key that is no longer in use."""
+
+
+class LinkExpired(LinkferryError):
+    """A token we signed whose time is over."""
+
+
+@dataclass(frozen=True)
+class LinkClaim:
+    """What a valid token says. `expires_at` is in seconds since 1970 (UTC)."""
+
+    artifact_id: UUID
+    expires_at: int
+    disposition: Disposition
+
+
+class Links:
+    """Makes and reads signed links.
+
+    `keys`: the first signs, all verify, so a key is changed by putting a new one in front and taking the
+    old one away a week later. `clock` gives seconds since 1970.
+    """
+
+    def __init__(self, keys: Sequence[str], clock: Callable[[], float] = time.time) -> None:
+        if not keys or not all(keys):
+            raise ConfigError("Signed links need a key: set LINKFERRY_SECRET_KEYS.")
+        # itsdangerous signs with the last key of its list.
+        self._signer = Signer(
+            list(reversed(keys)), salt=b"linkferry.file-link", key_derivation="hmac", digest_method=sha256
+        )
+        self._clock = clock
+
+    def url(
+        self,
+        base_url: str,
+        artifact_id: UUID,
+        filename: str,
+        ttl_seconds: int,
+        disposition: Disposition = "attachment",
+    ) -> str:
+        """A link under `base_url` that lives `ttl_seconds`.
+
+        Raises:
+            ValueError: the link would live longer than 7 days, or not at all.
+        """
+        if not 0 < ttl_seconds <= MAX_TTL:
+            raise ValueError(f"a link lives 1 to {MAX_TTL} seconds, not {ttl_seconds}")
+        expires_at = int(self._clock()) + ttl_seconds
+        flags = _VERSION | _DISPOSITIONS.index(disposition)
+        payload = urlsafe_b64encode(_PAYLOAD.pack(artifact_id.bytes, expires_at, flags))
+        token = self._signer.sign(payload).decode("ascii")
+        return f"{base_url.rstrip('/')}/f/{token}/{quote(clean_name(filename), safe='')}"
+
+    def read(self, token: str) -> LinkClaim:
+        """What the token says.
+
+        Raises:
+            LinkInvalid: it is not one of ours, or was altered.
+            LinkExpired: its time is over.
+        """
+        if _TOKEN_ONLY.fullmatch(token) is None:
+            raise LinkInvalid("not a token")
+        try:
+            payload = urlsafe_b64decode(self._signer.unsign(token))
+        except BadSignature as error:
+            raise LinkInvalid("wrong signature") from error
+        artifact, expires_at, flags = _PAYLOAD.unpack(payload)
+        if flags & ~1 != _VERSION:
+            raise LinkInvalid("a token of another version")
+        if self._clock() >= expires_at:
+            raise LinkExpired("expired")
+        return LinkClaim(UUID(bytes=artifact), expires_at, _DISPOSITIONS[flags & 1])
+
+
+def clean_name(name: str) -> str:
+    """A file name without what could mislead: separators, control and direction characters, dots in front.
+
+    At most 120 characters; the suffix stays.
+    """
+    kept = "".join(
+        "_" if char in "/\\" else char
+        for char in unicodedata.normalize("NFC", name)
+        if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp") or char == "\u200d"
+    )
+    kept = " ".join(kept.split()).lstrip(". ") or "file"
+    if len(kept) <= MAX_NAME_LENGTH:
+        return kept
+    suffix = PurePosixPath(kept).suffix[:16]
+    return kept[: MAX_NAME_LENGTH - len(suffix)].rstrip() + suffix
+
+
+def redact_tokens(text: str) -> str:
+    """The text with every link token replaced: who reads a log must not be able to fetch the files."""
+    return _TOKEN_IN_TEXT.sub("[token]", text)
+
+
+class RedactTokens(logging.Filter):
+    """Takes tokens out of log records; for uvicorn's access log, whose path is an argument of the record.
+
+    Add it to a handler, or to the logger `uvicorn.access` itself: a logger's filters do not see what its
+    children log.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Redact the message and its text arguments; keeps every record."""
+        if isinstance(record.msg, str):
+            record.msg = redact_tokens(record.msg)
+        if isinstance(record.args, tuple):
+            record.args = tuple(redact_tokens(arg) if isinstance(arg, str) else arg for arg in record.args)
+        return True

@@ -1,0 +1,198 @@
+"""Files in a folder of this machine. Storing is a rename: nothing is copied unless file systems differ."""
+
+import asyncio
+import errno
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from stat import S_ISREG
+from uuid import uuid4
+
+from shared.errors import Code, JobError
+from shared.storage.port import Disposition, StorageError, StoredFile, StoredKey, check_key
+
+INCOMING = ".incoming"  # half-done copies; a key cannot start with a dot
+_MOVE_TRIES = 5
+
+
+class LocalStorage:
+    """The `Storage` in a folder. Keep work folders on the same file system, so that storing is a rename."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+        self._incoming = self._root / INCOMING
+
+    async def put(self, key: str, source: Path) -> StoredFile:
+        """See `Storage.put`. Hashing and syncing run in a thread."""
+        return await asyncio.to_thread(self._put, key, source)
+
+    async def exists(self, key: str) -> bool:
+        """See `Storage.exists`."""
+        return await asyncio.to_thread(self.path(key).is_file)
+
+    async def delete(self, key: str) -> None:
+        """See `Storage.delete`. Folders that became empty go too."""
+        await asyncio.to_thread(self._delete, self.path(key))
+
+    async def keys(self) -> AsyncIterator[StoredKey]:
+        """See `Storage.keys`."""
+        for found in await asyncio.to_thread(lambda: list(self._scan())):
+            yield found
+
+    async def discard_unfinished(self, older_than_seconds: float) -> int:
+        """See `Storage.discard_unfinished`."""
+        return await asyncio.to_thread(self._discard_unfinished, time.time() - older_than_seconds)
+
+    async def fetch(self, key: str, target: Path) -> None:
+        """See `Storage.fetch`."""
+        await asyncio.to_thread(_link_or_copy, self.path(key), target)
+
+    def path(self, key: str) -> Path:
+        """Where the file of this key lies, or would lie."""
+        return self._root / check_key(key)
+
+    async def external_link(
+        self, key: str, *, file_name: str, content_type: str, disposition: Disposition, ttl_seconds: int
+    ) -> str | None:
+        """Always None: Linkferry serves local files itself."""
+        return None
+
+    def _put(self, key: str, source: Path) -> StoredFile:
+        target = self.path(key)
+        with _clear_errors(f"cannot store {source.name!r} as {key}"):
+            size, sha256 = _seal(source)
+            try:
+                self._move(source, target)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                self._copy_in(source, target)
+            return StoredFile(key, size, sha256)
+
+    def _move(self, source: Path, target: Path) -> None:
+        for attempt in range(_MOVE_TRIES):
+            _make_folder(target.parent, self._root)
+            try:
+                source.replace(target)
+            except FileNotFoundError:  # a delete next door took the folder while it was empty
+                if attempt + 1 == _MOVE_TRIES or not source.exists():
+                    raise
+            else:
+                _sync_folder(target.parent)
+                return
+
+    def _copy_in(self, source: Path, target: Path) -> None:
+        _make_folder(self._incoming, self._root)
+        copy = self._incoming / uuid4().hex
+        try:
+            shutil.copyfile(source, copy)
+            _sync_file(copy)
+            self._move(copy, target)
+        finally:
+            copy.unlink(missing_ok=True)
+        source.unlink()
+
+    def _delete(self, path: Path) -> None:
+        with _clear_errors(f"cannot delete {path.name!r}"):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                path.unlink()
+            with suppress(OSError):  # not empty, or already gone: both are fine
+                for folder in path.parents:
+                    if folder == self._root:
+                        break
+                    folder.rmdir()
+
+    def _scan(self) -> Iterator[StoredKey]:
+        for folder, subfolders, names in os.walk(self._root):
+            if Path(folder) == self._root and INCOMING in subfolders:
+                subfolders.remove(INCOMING)
+            for name in names:
+                path = Path(folder, name)
+                with suppress(FileNotFoundError):  # deleted while we walk
+                    info = path.stat(follow_symlinks=False)
+                    yield StoredKey(path.relative_to(self._root).as_posix(), info.st_size, info.st_mtime)
+
+    def _discard_unfinished(self, stored_before: float) -> int:
+        removed = 0
+        if not self._incoming.is_dir():
+            return removed
+        for path in self._incoming.iterdir():
+            with suppress(FileNotFoundError):  # another sweep, or the copy was finished just now
+                if path.stat().st_mtime < stored_before:
+                    path.unlink()
+                    removed += 1
+        return removed
+
+
+@contextmanager
+def _clear_errors(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise JobError(Code.DISK_FULL, f"{what}: {error.strerror}") from error
+        raise StorageError(f"{what}: {error.strerror or error}") from error
+
+
+def _seal(source: Path) -> tuple[int, str]:
+    """Bring the file to the disk; its size in bytes and SHA-256. Its time becomes the time of storing."""
+    # O_NOFOLLOW: a symbolic link in a work folder must not pull a foreign file into the storage;
+    # O_NONBLOCK: opening a named pipe must not wait for a writer.
+    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        info = os.fstat(descriptor)
+        if not S_ISREG(info.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        digest = hashlib.file_digest(file, "sha256")  # in blocks, outside the interpreter lock
+        os.utime(descriptor)
+        os.fsync(descriptor)
+        return info.st_size, digest.hexdigest()
+
+
+def _link_or_copy(stored: Path, target: Path) -> None:
+    temporary = target.with_name(f".{uuid4().hex}.part")
+    with _clear_errors(f"cannot place {stored.name!r} in {target.parent}"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            try:
+                temporary.hardlink_to(stored)
+            except FileNotFoundError:
+                raise
+            except OSError:  # another file system, or one without hard links
+                shutil.copyfile(stored, temporary)
+            temporary.replace(target)
+        finally:
+            # Replacing one link of a file by another link of it does nothing and keeps both names.
+            temporary.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path, root: Path) -> None:
+    """Create the folder and its parents so that they survive a power cut."""
+    if folder.is_dir():
+        return
+    if folder == root:
+        root.mkdir(parents=True, exist_ok=True)
+        return
+    _make_folder(folder.parent, root)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

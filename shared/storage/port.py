@@ -1,0 +1,104 @@
+"""What Linkferry asks of a place that keeps files: a folder on this machine, or a bucket somewhere.
+
+A key is relative, ASCII and lower than 512 characters, such as `2f/2f1c.../video.mp4`. No key is the
+folder of another one: a folder cannot be a file at the same time, even where a bucket could.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from shared.errors import LinkferryError
+
+Disposition = Literal["inline", "attachment"]
+
+MAX_KEY_LENGTH = 512  # S3 takes 1024 bytes; a prefix of its own must still fit
+
+# Segments start with a letter or digit, so `.`, `..` and hidden names of our own are never keys.
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}(/[A-Za-z0-9][A-Za-z0-9._-]{0,199})*")
+
+
+class StorageError(LinkferryError):
+    """The storage could not do what it was asked; `str(error)` is for the log."""
+
+
+class InvalidKey(StorageError):
+    """A key that no implementation accepts, such as one that climbs out of the storage."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """What `put` stored. `size` is in bytes, `sha256` is lower-case hex."""
+
+    key: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class StoredKey:
+    """One file found by `keys`. `size` is in bytes, `stored_at` in seconds since 1970 (UTC)."""
+
+    key: str
+    size: int
+    stored_at: float
+
+
+class Storage(Protocol):
+    """A place that keeps files under keys. Every method may be called from many tasks at once."""
+
+    async def put(self, key: str, source: Path) -> StoredFile:
+        """Move `source` to `key`, replacing what was there; afterwards `source` is gone.
+
+        The file is seen whole or not at all, and when this returns it survives a power cut. When the
+        caller is cancelled the move may still happen: `keys` finds such orphans.
+
+        Raises:
+            InvalidKey: the key is not one.
+            JobError: with `DISK_FULL` when there is no room; the source is still there.
+            StorageError: the source is not a regular file, or the storage failed.
+        """
+        ...
+
+    async def exists(self, key: str) -> bool:
+        """Whether a whole file lies under `key`."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Remove what lies under `key`; fine when there is nothing."""
+        ...
+
+    def keys(self) -> AsyncIterator[StoredKey]:
+        """Every stored file, in no order, with its age: the orphan sweep compares it with the database."""
+        ...
+
+    async def discard_unfinished(self, older_than_seconds: float) -> int:
+        """Remove what crashed `put`s left half done (copies, uploads); returns how many there were."""
+        ...
+
+    async def fetch(self, key: str, target: Path) -> None:
+        """Place the file at `target` too, replacing what was there: a hard link when that works, else a copy.
+
+        Raises:
+            StorageError: there is no such file.
+        """
+        ...
+
+    def path(self, key: str) -> Path | None:
+        """Where the file's bytes can be read on this machine, or None when they are elsewhere."""
+        ...
+
+    async def external_link(
+        self, key: str, *, file_name: str, content_type: str, disposition: Disposition, ttl_seconds: int
+    ) -> str | None:
+        """A presigned link to the storage that lives `ttl_seconds`, or None: serve it from `path`."""
+        ...
+
+
+def check_key(key: str) -> str:
+    """Give the key back, or raise `InvalidKey`."""
+    if len(key) > MAX_KEY_LENGTH or _KEY.fullmatch(key) is None:
+        raise InvalidKey(f"not a storage key: {key[:100]!r}")
+    return key
