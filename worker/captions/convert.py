@@ -1,0 +1,95 @@
+"""The worker's one entry point: a caption file of a site becomes the transcripts a person asked for."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from shared.errors import Code, JobError
+from shared.options import CaptionFormat, Clip
+from worker.captions.cues import Cue, Transcript, Word
+from worker.captions.markup import tidy_words
+from worker.captions.prose import write_txt
+from worker.captions.readers import read
+from worker.captions.rolling import repair
+from worker.captions.writers import write_srt, write_vtt
+
+if TYPE_CHECKING:
+    from worker.child.protocol import Chapter
+
+logger = logging.getLogger(__name__)
+
+WRITERS: dict[CaptionFormat, Callable[[Transcript], str]] = {
+    CaptionFormat.SRT: write_srt,
+    CaptionFormat.VTT: write_vtt,
+    CaptionFormat.TXT: write_txt,
+}
+SLIVER = 100  # ms; less of a cue than this inside a clip is a flash nobody can read
+
+
+def convert(
+    data: bytes,
+    format: str,
+    *,
+    automatic: bool,
+    formats: Sequence[CaptionFormat],
+    chapters: Sequence["Chapter"] = (),
+    clip: Clip | None = None,
+) -> dict[CaptionFormat, str]:
+    """Read a caption file once and write it in each of the formats.
+
+    `format` is the site's name for what `data` is; `automatic` says whether a machine made it. With
+    `clip` the cues and chapters are cut to it and count from its start; a clip without speech gives
+    empty transcripts. Raises JobError(NO_CAPTIONS) only when not one cue could be read.
+    """
+    cues, skipped = read(data, format)
+    if not cues:
+        raise JobError(Code.NO_CAPTIONS, f"no cue in {len(data)} bytes of {format}, {skipped} parts broken")
+    if skipped:
+        logger.warning("captions: %d parts of a %s file could not be read", skipped, format)
+    repaired = repair(cues, automatic=automatic)
+    if clip:
+        repaired = cut(repaired, clip)
+        chapters = cut_chapters(chapters, clip)
+    transcript = Transcript(repaired, chapters)
+    return {wanted: WRITERS[wanted](transcript) for wanted in formats}
+
+
+def cut(cues: Iterable[Cue], clip: Clip) -> list[Cue]:
+    """The cues inside the clip, counted from its start; of a cue with word times, the words inside."""
+    first, last = round(clip.start * 1000), round(clip.end * 1000)
+    result = []
+    for cue in cues:
+        start, end = max(cue.start, first), min(cue.end, last)
+        if end - start < min(SLIVER, max(1, (cue.end - cue.start) // 2)):
+            continue
+        text, words = cue.text, cue.words
+        if words:
+            words = _words_inside(cue, first, last)
+            text = "".join([word.text for word in words])
+        if text:
+            result.append(Cue(start - first, end - first, text, cue.speaker, words))
+    return result
+
+
+def _words_inside(cue: Cue, first: int, last: int) -> tuple[Word, ...]:
+    ends = [*(word.start for word in cue.words[1:]), cue.end]
+    inside = (
+        Word(max(word.start, first) - first, word.text)
+        for word, end in zip(cue.words, ends, strict=True)
+        if word.start < last and end > first
+    )
+    return tidy_words(inside)
+
+
+def cut_chapters(chapters: Iterable["Chapter"], clip: Clip) -> list["Chapter"]:
+    """The chapters inside the clip, counted from its start."""
+    return [
+        chapter.model_copy(
+            update={
+                "start": max(chapter.start - clip.start, 0.0),
+                "end": min(chapter.end, clip.end) - clip.start,
+            }
+        )
+        for chapter in chapters
+        if chapter.start < clip.end and chapter.end > clip.start
+    ]

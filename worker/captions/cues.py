@@ -1,0 +1,89 @@
+"""The one model that every caption file is read into and every transcript is written from.
+
+Times are whole milliseconds from the start of the video: every caption format can say them exactly, so
+reading what was written gives back the same numbers. The values are named tuples and not dataclasses
+because a long video has 150 000 of them, and these are made in half the time.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:  # a type only: the protocol would pull pydantic into everything that reads a caption
+    from worker.child.protocol import Chapter
+
+READABLE = 3000  # ms; how long a cue stays when its file gives it no usable end
+
+
+class Word(NamedTuple):
+    """A word, syllable or phrase with the moment it is spoken.
+
+    `text` carries its own leading white space, because Chinese has none and only the source knows.
+    """
+
+    start: int
+    text: str
+
+
+class Cue(NamedTuple):
+    """Text shown from `start` to `end`, in milliseconds.
+
+    `text` is plain: no markup, no control characters, rows parted by single newlines, none of them
+    empty. `words` is empty when their times are unknown; otherwise joining their texts gives `text`.
+    """
+
+    start: int
+    end: int
+    text: str
+    speaker: str | None = None
+    words: tuple[Word, ...] = ()
+
+
+class ReadResult(NamedTuple):
+    """What could be read of a file, and how many of its parts could not."""
+
+    cues: list[Cue]
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """All that a writer needs. `language` is a BCP 47 tag, None when nobody said."""
+
+    cues: Sequence[Cue]
+    chapters: Sequence["Chapter"] = ()
+    language: str | None = None
+
+
+def ordered(cues: Iterable[Cue]) -> list[Cue]:
+    """The cues by start, each ending after it starts; those with an impossible end get a usable one."""
+    by_start = sorted(cues, key=lambda cue: cue.start)
+    for index, cue in enumerate(by_start):
+        if cue.end <= cue.start:
+            end = cue.start + READABLE
+            if index + 1 < len(by_start) and by_start[index + 1].start > cue.start:
+                end = min(end, by_start[index + 1].start)
+            by_start[index] = cue._replace(end=end)
+    return by_start
+
+
+def without_overlap(cues: Sequence[Cue]) -> list[Cue]:
+    """Ordered cues of which each ends before the next starts; those that start together become one."""
+    if all(one.end <= two.start for one, two in pairwise(cues)):
+        return list(cues)
+    result: list[Cue] = []
+    for cue in cues:
+        if result and result[-1].end > cue.start:
+            last = result.pop()
+            if last.start == cue.start:
+                cue = _together(last, cue)
+            else:
+                result.append(Cue(last.start, cue.start, last.text, last.speaker, last.words))
+        result.append(cue)
+    return result
+
+
+def _together(one: Cue, two: Cue) -> Cue:
+    speaker = one.speaker if one.speaker == two.speaker else None
+    return Cue(one.start, max(one.end, two.end), f"{one.text}\n{two.text}", speaker)

@@ -1,0 +1,59 @@
+"""WebVTT and SubRip. One reader: files in the wild mix the two.
+
+The whole file is cut at its timing lines with one regular expression that starts at a newline, which the
+engine finds fastest; what lies between two timing lines is a cue's payload.
+"""
+
+import re
+
+from worker.captions.cues import Cue, ReadResult
+from worker.captions.markup import LATEST, marked_cue, milliseconds
+
+_TIME = r"(?:([0-9]{1,4}):)?([0-9]{1,3}):([0-9]{1,2})(?:[.,:]([0-9]{1,3})[0-9]{0,6})?"
+_TIMING = re.compile(rf"\n[ \t]*{_TIME}[ \t]*-{{1,3}}>[ \t]*{_TIME}(?:[ \t][^\n]*)?(?=\n|\Z)")
+_ARROW = re.compile(r"\n[^\n]*[0-9][^\n]*-->[^\n]*")
+_NEXT_NUMBER = re.compile(r"(?:\A|\n)[ \t]*[0-9]{1,9}[ \t]*\Z")
+
+
+def read_vtt(text: str) -> ReadResult:
+    """WebVTT: header, regions, styles, notes, identifiers and settings are left out."""
+    # The plain class tag of automatic captions is a third of their file: gone in one go, before anything.
+    return _read(text.replace("<c>", "").replace("</c>", ""), after_blank=False)
+
+
+def read_srt(text: str) -> ReadResult:
+    """SubRip, with or without numbers; a blank line inside a cue does not lose what follows it."""
+    return _read(text, after_blank=True)
+
+
+def _read(text: str, *, after_blank: bool) -> ReadResult:
+    text = "\n" + text.rstrip()
+    found = list(_TIMING.finditer(text))
+    skipped = text.count("-->") - len(found)
+    if skipped:
+        skipped = max(0, len(_ARROW.findall(text)) - len(found))
+    cues: list[Cue] = []
+    ends = [match.start() for match in found[1:]]
+    ends.append(len(text))
+    for match, stop in zip(found, ends, strict=True):
+        h1, m1, s1, f1, h2, m2, s2, f2 = match.groups()
+        start, end = milliseconds(h1, m1, s1, f1), milliseconds(h2, m2, s2, f2)
+        if max(start, end) > LATEST:
+            skipped += 1
+            continue
+        payload = text[match.end() + 1 : stop]
+        if payload[-1:].isdigit():  # perhaps the next cue's number, which stands right above its times
+            payload = _NEXT_NUMBER.sub("", payload) if stop < len(text) else payload
+        if not after_blank:
+            payload = _first_block(payload)
+        cue = marked_cue(start, end, payload)
+        if cue:
+            cues.append(cue)
+    return ReadResult(cues, skipped)
+
+
+def _first_block(payload: str) -> str:
+    """What stands before the first empty line; a line with a space in it is a row of the cue."""
+    if payload[:1] == "\n":
+        return ""
+    return payload.partition("\n\n")[0]
