@@ -1,0 +1,79 @@
+"""Facts about the tree that must stay true, whoever changes it."""
+
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LOCKS = ("requirements.lock", "requirements-dev.lock")
+MACHINE_PATH = re.compile(r"(?<![\w./-])/(?:work|home|root|Users)/")
+
+
+def pins(lock: str) -> dict[str, str]:
+    """Each package's name with its whole entry: version, marker and hashes."""
+    entries = re.split(r"\n(?=\S)", (ROOT / lock).read_text().strip())
+    return {re.split(r"[=\s]", entry, maxsplit=1)[0]: entry for entry in entries}
+
+
+def tracked() -> list[str]:
+    """The paths that git keeps."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    return listed.decode().strip("\0").split("\0")
+
+
+def make_targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_installs_from_any_index(lock: str) -> None:
+    assert not re.findall(r"^.*(?:://|--\w*index|--find-links).*$", (ROOT / lock).read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_locked_package_has_a_version_and_a_hash(lock: str) -> None:
+    bare = [name for name, entry in pins(lock).items() if "==" not in entry or "--hash=sha256:" not in entry]
+    assert not bare
+
+
+def test_both_locks_agree() -> None:
+    development = pins("requirements-dev.lock")
+    assert {
+        name: entry for name, entry in pins("requirements.lock").items() if development[name] != entry
+    } == {}
+
+
+def test_the_locks_hold_everything_the_project_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    assert names(project["dependencies"] + extras["install"]) <= pins("requirements.lock").keys()
+    assert names(extras["dev"]) <= pins("requirements-dev.lock").keys()
+
+
+def names(requirements: list[str]) -> set[str]:
+    """The packages' names as the locks spell them."""
+    bare = (re.match(r"[\w.-]+", requirement) for requirement in requirements)
+    return {re.sub(r"[-_.]+", "-", found[0]).lower() for found in bare if found}
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="only a clone knows which files are kept")
+def test_no_file_names_a_folder_of_one_machine() -> None:
+    found = []
+    for name in tracked():
+        path = ROOT / name
+        if path.is_file() and MACHINE_PATH.search(path.read_text(errors="ignore")):
+            found.append(name)
+    assert not found
+
+
+def test_make_knows_the_commands_that_people_are_told() -> None:
+    assert {"demo", "test", "check", "run", "lock"} <= make_targets()
+
+
+def test_scripts_can_be_started() -> None:
+    scripts = [ROOT / ".ci" / "run", *(ROOT / "scripts").glob("*.sh")]
+    assert [path.name for path in scripts if not os.access(path, os.X_OK)] == []
