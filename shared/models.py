@@ -1,0 +1,250 @@
+"""The tables. DESIGN's words are the names; the state machine that moves them is `shared.jobs`."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Enum,
+    Float,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from shared.database import UtcDateTime, db_now
+from shared.errors import Code
+from shared.ids import new_id
+
+
+class JobState(StrEnum):
+    """queued -> running -> done | failed | cancelled; back to queued for another attempt.
+
+    `joined`: the job turned out to be the same as another one, which now carries its requests.
+    """
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    JOINED = "joined"
+
+    @property
+    def is_active(self) -> bool:
+        """True while somebody is, or will be, working on it."""
+        return self in (JobState.QUEUED, JobState.RUNNING)
+
+
+class Stage(StrEnum):
+    """Where a running job is."""
+
+    PROBE = "probe"
+    DOWNLOAD = "download"
+    CAPTIONS = "captions"
+    CONVERT = "convert"
+    VERIFY = "verify"
+    STORE = "store"
+
+
+class ArtifactKind(StrEnum):
+    """What a stored file is."""
+
+    VIDEO = "video"
+    AUDIO = "audio"
+    CAPTIONS = "captions"
+    TRANSCRIPT = "transcript"
+    THUMBNAIL = "thumbnail"
+    INFO = "info"
+
+
+class Delivery(StrEnum):
+    """Whether the result, good or bad, has reached the person."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+
+
+def _words(kind: type[StrEnum], length: int = 32) -> Enum:
+    """Store an enum by its value, as plain text: readable, and a new member needs no migration."""
+    return Enum(
+        kind,
+        native_enum=False,
+        create_constraint=False,
+        length=length,
+        values_callable=lambda e: [m.value for m in e],
+    )
+
+
+class Base(DeclarativeBase):
+    """Named constraints, so that migrations can find them; one column type per Python type."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it
+        datetime: UtcDateTime(),
+        dict[str, Any]: JSON(),
+        list[Any]: JSON(),
+        JobState: _words(JobState),
+        Stage: _words(Stage),
+        ArtifactKind: _words(ArtifactKind),
+        Delivery: _words(Delivery),
+        Code: _words(Code),
+    }
+
+
+_ACTIVE = text("state IN ('queued', 'running')")
+
+
+class Job(Base):
+    """The work that one or more requests wait for.
+
+    `link_key` identifies link + options as sent; `media_key` extractor + id + options, once known. Both are
+    unique among active jobs, and emptied when a running job is cancelled. `attempt` is the fence: every write
+    of a worker names it.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index(
+            "uq_jobs_link_key_active", "link_key", unique=True, sqlite_where=_ACTIVE, postgresql_where=_ACTIVE
+        ),
+        Index(
+            "uq_jobs_media_key_active",
+            "media_key",
+            unique=True,
+            sqlite_where=_ACTIVE,
+            postgresql_where=_ACTIVE,
+        ),
+        Index("ix_jobs_link_key", "link_key"),
+        Index("ix_jobs_media_key", "media_key"),
+        Index("ix_jobs_state_turn", "state", "turn", "id"),
+        Index("ix_jobs_user_key_state_turn", "user_key", "state", "turn"),
+        Index("ix_jobs_state_run_after", "state", "run_after"),
+        Index("ix_jobs_state_lease_until", "state", "lease_until"),
+        CheckConstraint("state <> 'joined' OR joined_to IS NOT NULL", name="joined_names_its_target"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    link: Mapped[str] = mapped_column(String(2048))
+    site: Mapped[str] = mapped_column(String(255))
+    user_key: Mapped[str] = mapped_column(String(255))
+    options: Mapped[dict[str, Any]]
+    link_key: Mapped[str | None] = mapped_column(String(64))
+    media_key: Mapped[str | None] = mapped_column(String(64))
+    state: Mapped[JobState] = mapped_column(default=JobState.QUEUED)
+    turn: Mapped[int] = mapped_column(BigInteger, default=0)
+    joined_to: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id"))
+
+    attempt: Mapped[int] = mapped_column(default=0)
+    failures: Mapped[int] = mapped_column(default=0)
+    crashes: Mapped[int] = mapped_column(default=0)
+    worker: Mapped[str | None] = mapped_column(String(128))
+    lease_until: Mapped[datetime | None]
+    run_after: Mapped[datetime | None]
+    cancel_requested: Mapped[bool] = mapped_column(default=False)
+
+    stage: Mapped[Stage | None]
+    progress: Mapped[dict[str, Any] | None]
+    title: Mapped[str | None] = mapped_column(String(1024))
+    duration: Mapped[float | None] = mapped_column(Float)
+    media: Mapped[dict[str, Any] | None]
+    note: Mapped[str | None] = mapped_column(String(1024))
+    error_code: Mapped[Code | None]
+    error_message: Mapped[str | None] = mapped_column(String(1024))
+
+    created_at: Mapped[datetime] = mapped_column(default=db_now())
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    artifacts: Mapped[list["Artifact"]] = relationship(order_by="Artifact.id", lazy="raise")
+
+
+class Request(Base):
+    """One person asked for one thing in one place. `event_key` is the platform's id of the event."""
+
+    __tablename__ = "requests"
+    __table_args__ = (
+        Index("ix_requests_job_id", "job_id"),
+        Index(
+            "ix_requests_pending",
+            "job_id",
+            sqlite_where=text("delivery = 'pending'"),
+            postgresql_where=text("delivery = 'pending'"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    event_key: Mapped[str] = mapped_column(String(255), unique=True)
+    platform: Mapped[str] = mapped_column(String(32))
+    chat_id: Mapped[str] = mapped_column(String(255))
+    thread_id: Mapped[str | None] = mapped_column(String(255))
+    user_id: Mapped[str] = mapped_column(String(255))
+    status_message: Mapped[str | None] = mapped_column(String(255))
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))
+    cancelled: Mapped[bool] = mapped_column(default=False)
+    delivery: Mapped[Delivery] = mapped_column(default=Delivery.PENDING)
+    delivery_after: Mapped[datetime | None]
+    delivery_failures: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=db_now())
+    delivered_at: Mapped[datetime | None]
+
+    job: Mapped[Job] = relationship(lazy="raise")
+
+
+class Artifact(Base):
+    """One stored file of a finished job. `size` in bytes; `duration` in seconds; `height` in pixels."""
+
+    __tablename__ = "artifacts"
+    __table_args__ = (Index("ix_artifacts_job_id", "job_id"), Index("ix_artifacts_expires_at", "expires_at"))
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))
+    kind: Mapped[ArtifactKind]
+    format: Mapped[str] = mapped_column(String(16))
+    language: Mapped[str | None] = mapped_column(String(35))
+    source: Mapped[str | None] = mapped_column(String(32))
+    file_name: Mapped[str] = mapped_column(String(255))
+    content_type: Mapped[str] = mapped_column(String(127))
+    storage_key: Mapped[str] = mapped_column(String(255), unique=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    height: Mapped[int | None]
+    duration: Mapped[float | None] = mapped_column(Float)
+    created_at: Mapped[datetime] = mapped_column(default=db_now())
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+
+
+class OutboxRow(Base):
+    """A job id that still has to reach the queue; deleted once the queue has it for certain."""
+
+    __tablename__ = "outbox"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))
+    created_at: Mapped[datetime] = mapped_column(default=db_now())
+
+
+class CoolDown(Base):
+    """A site that asked for rest, and until when it gets it."""
+
+    __tablename__ = "cool_downs"
+
+    site: Mapped[str] = mapped_column(String(255), primary_key=True)
+    until: Mapped[datetime]

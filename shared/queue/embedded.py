@@ -1,0 +1,98 @@
+"""The queue inside one process. It keeps nothing: after a restart the database says what was queued."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+T = TypeVar("T")
+
+WATCHER_BACKLOG = 32  # events a slow watcher may lag behind before it misses the oldest
+
+
+@dataclass
+class EmbeddedTicket:
+    """A job id from the in-process queue."""
+
+    job_id: UUID
+    _queue: asyncio.Queue[UUID]
+
+    async def ack(self) -> None:
+        """Nothing to do: taking it removed it."""
+
+    async def give_back(self) -> None:
+        """Back into the queue."""
+        self._queue.put_nowait(self.job_id)
+
+
+class EmbeddedQueue:
+    """Job ids, events and cancels within this process."""
+
+    def __init__(self) -> None:
+        self._jobs: asyncio.Queue[UUID] = asyncio.Queue()
+        self._watchers: dict[UUID, set[asyncio.Queue[dict[str, Any]]]] = defaultdict(set)
+        self._cancel_listeners: set[asyncio.Queue[UUID]] = set()
+
+    async def start(self) -> None:
+        """Nothing to connect to."""
+
+    async def close(self) -> None:
+        """Nothing to disconnect from."""
+
+    async def publish(self, job_ids: Sequence[UUID]) -> None:
+        """Into the queue at once."""
+        for job_id in job_ids:
+            self._jobs.put_nowait(job_id)
+
+    async def take(self) -> EmbeddedTicket:
+        """Wait for the next job id."""
+        return EmbeddedTicket(await self._jobs.get(), self._jobs)
+
+    async def pause(self) -> None:
+        """Nothing is ever held."""
+
+    async def depth(self) -> int:
+        """How many job ids wait."""
+        return self._jobs.qsize()
+
+    async def publish_event(self, job_id: UUID, event: dict[str, Any]) -> None:
+        """To the watchers of this job, if any; full ones lose their oldest event."""
+        for backlog in self._watchers.get(job_id, ()):
+            if backlog.full():
+                backlog.get_nowait()
+            backlog.put_nowait(event)
+
+    @asynccontextmanager
+    async def watch(self, job_id: UUID) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+        """Events of one job from now on."""
+        backlog: asyncio.Queue[dict[str, Any]] = asyncio.Queue(WATCHER_BACKLOG)
+        self._watchers[job_id].add(backlog)
+        try:
+            yield _drain(backlog)
+        finally:
+            self._watchers[job_id].discard(backlog)
+            if not self._watchers[job_id]:
+                del self._watchers[job_id]
+
+    async def publish_cancel(self, job_id: UUID) -> None:
+        """To every listener in this process."""
+        for listener in self._cancel_listeners:
+            listener.put_nowait(job_id)
+
+    @asynccontextmanager
+    async def cancels(self) -> AsyncIterator[AsyncIterator[UUID]]:
+        """Jobs cancelled from now on."""
+        listener: asyncio.Queue[UUID] = asyncio.Queue()
+        self._cancel_listeners.add(listener)
+        try:
+            yield _drain(listener)
+        finally:
+            self._cancel_listeners.discard(listener)
+
+
+async def _drain(queue: "asyncio.Queue[T]") -> AsyncIterator[T]:
+    while True:
+        yield await queue.get()

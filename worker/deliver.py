@@ -1,0 +1,92 @@
+"""Brings finished and failed jobs to the people who asked: one final edit per request, exactly once."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from uuid import UUID
+
+from shared import deliveries, jobs
+from shared.chat import MessageClient, MessageGone
+from shared.database import Database
+from shared.models import Request
+from shared.results import Results
+
+log = logging.getLogger(__name__)
+
+LOOK_INTERVAL = 5.0  # seconds between two looks when nobody nudges
+EDIT_TIMEOUT = 30.0  # seconds one chat call may take
+PARALLEL = 8  # deliveries at once
+
+
+class Deliverer:
+    """Takes pending deliveries, one at a time each, by a short claim in the database."""
+
+    def __init__(self, database: Database, clients: Mapping[str, MessageClient], results: Results) -> None:
+        self._database = database
+        self._clients = clients
+        self._results = results
+        self._nudged = asyncio.Event()
+
+    def nudge(self) -> None:
+        """A job has ended: look now."""
+        self._nudged.set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled; outages are outlived."""
+        while True:
+            self._nudged.clear()
+            try:
+                while await self.deliver_pending():
+                    pass
+            except Exception:
+                log.exception("deliveries failed; trying again in %s s", LOOK_INTERVAL)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_INTERVAL):
+                    await self._nudged.wait()
+
+    async def deliver_pending(self) -> int:
+        """Deliver what is due now; returns how many were looked at."""
+        async with self._database.read() as session:
+            pending = await deliveries.pending(session, list(self._clients))
+        gate = asyncio.Semaphore(PARALLEL)
+
+        async def one(request_id: UUID) -> None:
+            async with gate:
+                await self._deliver(request_id)
+
+        async with asyncio.TaskGroup() as group:
+            for request_id in pending:
+                group.create_task(one(request_id))
+        return len(pending)
+
+    async def _deliver(self, request_id: UUID) -> None:
+        async with self._database.write() as session:
+            request = await deliveries.claim(session, request_id)
+        if request is None:
+            return
+        try:
+            async with asyncio.timeout(EDIT_TIMEOUT):
+                message = await self._show(request)
+        except MessageGone:
+            log.info("request %s: its message is gone, so there is nobody to tell", request_id)
+            message = request.status_message
+        except Exception:
+            log.exception("request %s: the final edit failed; it is tried again", request_id)
+            async with self._database.write() as session:
+                await deliveries.postpone(session, request_id)
+            return
+        async with self._database.write() as session:
+            await deliveries.delivered(session, request_id, message)
+
+    async def _show(self, request: Request) -> str | None:
+        """The final edit; a fresh message when a crash left the request without one."""
+        async with self._database.read() as session:
+            job = await jobs.get(session, request.job_id)
+        if job is None:
+            raise MessageGone
+        client, view = self._clients[request.platform], self._results.view(job)
+        if request.status_message is None:
+            return await client.post(request, view)
+        await client.edit(request, request.status_message, view)
+        return request.status_message

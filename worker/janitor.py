@@ -1,0 +1,114 @@
+"""Looks after what crashes leave behind. Safe to run in every worker: each step is one compare-and-set."""
+
+import asyncio
+import logging
+import shutil
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from uuid import UUID
+
+from shared import jobs
+from shared.database import Database
+from shared.models import JobState
+from shared.outbox import publish_outbox
+from shared.queue import Queue
+from worker.attempt import Tools, work_root
+
+log = logging.getLogger(__name__)
+
+RELAY_INTERVAL = 0.25  # seconds between two looks at the outbox: how soon another process's request is seen
+SWEEP_INTERVAL = 5.0  # seconds between two looks at leases and due retries
+RETENTION_INTERVAL = 300.0  # seconds between two looks at expired and orphaned files
+ORPHAN_AGE = 3600.0  # seconds before a stored file that no artifact names counts as left behind
+
+
+class Janitor:
+    """Three loops: the outbox, the leases and retries, the files."""
+
+    def __init__(self, tools: Tools, queue: Queue) -> None:
+        self._tools = tools
+        self._database = tools.database
+        self._queue = queue
+
+    async def run(self) -> None:
+        """Look after things until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_every(RELAY_INTERVAL, self._relay))
+            group.create_task(_every(SWEEP_INTERVAL, self._sweep))
+            group.create_task(_every(RETENTION_INTERVAL, self._tidy))
+
+    async def _relay(self) -> None:
+        await publish_outbox(self._database, self._queue)
+
+    async def _sweep(self) -> None:
+        async with self._database.write() as session:
+            expired = await jobs.requeue_expired(session)
+            due = await jobs.requeue_due(session)
+        if expired:
+            log.warning("leases that ran out: %d", len(expired))
+        if expired or due:
+            await publish_outbox(self._database, self._queue)
+
+    async def _tidy(self) -> None:
+        await delete_expired(self._tools)
+        await delete_orphans(self._tools)
+        await delete_ended_work(self._database, work_root(self._tools.settings))
+
+
+async def delete_expired(tools: Tools) -> int:
+    """Delete the files whose retention is over; returns how many."""
+    async with tools.database.write() as session:
+        expired = await jobs.expired_artifacts(session)
+        await jobs.mark_deleted(session, [artifact.id for artifact in expired])
+    for artifact in expired:
+        await tools.storage.delete(artifact.storage_key)
+    return len(expired)
+
+
+async def delete_orphans(tools: Tools, older_than: float = ORPHAN_AGE) -> int:
+    """Delete stored files that a crash left without an artifact; returns how many."""
+    await tools.storage.discard_unfinished(older_than)
+    now = time.time()
+    old = [found.key async for found in tools.storage.keys() if found.stored_at < now - older_than]
+    orphans = 0
+    for start in range(0, len(old), 500):
+        batch = old[start : start + 500]
+        async with tools.database.read() as session:
+            known = await jobs.known_keys(session, batch)
+        for key in set(batch) - known:
+            await tools.storage.delete(key)
+            orphans += 1
+    return orphans
+
+
+async def delete_ended_work(database: Database, root: Path) -> int:
+    """Delete work folders whose job has ended or never was; returns how many."""
+    removed = 0
+    for folder in await asyncio.to_thread(_folders, root):
+        async with database.read() as session:
+            state = await jobs.state_of(session, UUID(folder.name))
+        if state not in (JobState.QUEUED, JobState.RUNNING):
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            removed += 1
+    return removed
+
+
+def _folders(root: Path) -> list[Path]:
+    def is_job(path: Path) -> bool:
+        try:
+            return path.is_dir() and bool(UUID(path.name))
+        except ValueError:
+            return False
+
+    return [path for path in root.iterdir() if is_job(path)] if root.is_dir() else []
+
+
+async def _every(seconds: float, step: Callable[[], Awaitable[None]]) -> None:
+    """Run a step for ever. A step that fails is logged and tried again: the janitor outlives outages."""
+    while True:
+        try:
+            await step()
+        except Exception:
+            log.exception("%s failed; trying again in %s s", step.__name__, seconds)
+        await asyncio.sleep(seconds)

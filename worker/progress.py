@@ -1,0 +1,74 @@
+"""Where a running job is, told three ways: the job row for /status, events for watchers, chat messages later."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Self
+from uuid import UUID
+
+from shared import jobs
+from shared.database import Database
+from shared.jobs import Fence
+from shared.models import Stage
+from worker.child.protocol import Progress
+
+ROW_INTERVAL = 2.0  # seconds between two writes of the job row
+EVENT_INTERVAL = 0.5  # seconds between two events for watchers
+
+
+class Reporter:
+    """Keeps the newest progress and writes it at its own pace: latest wins, and nothing waits for it.
+
+    Used as a context manager: a task inside writes while the attempt works. When the fence says that the job
+    belongs to somebody else, that task raises LeaseLost and so ends the attempt.
+    """
+
+    def __init__(
+        self, fence: Fence, database: Database, publish: Callable[[UUID, dict[str, object]], Awaitable[None]]
+    ) -> None:
+        self._fence = fence
+        self._database = database
+        self._publish = publish
+        self._stage = Stage.PROBE
+        self._progress: dict[str, Any] | None = None
+        self._changed = asyncio.Event()
+        self._group = asyncio.TaskGroup()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        self._task = self._group.create_task(self._write_changes())
+        return self
+
+    async def __aexit__(self, *exc_info: Any) -> None:
+        if self._task is not None:
+            self._task.cancel()
+        await self._group.__aexit__(*exc_info)
+
+    async def enter(self, stage: Stage) -> None:
+        """A new stage begins."""
+        self._stage, self._progress = stage, None
+        self._changed.set()
+
+    def downloaded(self, progress: Progress) -> None:
+        """How far the download is."""
+        self._progress = progress.model_dump(exclude={"type"}, exclude_none=True)
+        self._changed.set()
+
+    def converted(self, fraction: float) -> None:
+        """How far ffmpeg is, from 0 to 1."""
+        self._progress = {"fraction": round(fraction, 4)}
+        self._changed.set()
+
+    async def _write_changes(self) -> None:
+        row_due = 0.0
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await self._publish(self._fence.job_id, {"stage": self._stage, **(self._progress or {})})
+            now = time.monotonic()
+            if now >= row_due:
+                async with self._database.write() as session:
+                    await jobs.report(session, self._fence, self._stage, self._progress)
+                row_due = now + ROW_INTERVAL
+            await asyncio.sleep(EVENT_INTERVAL)
