@@ -1,0 +1,26 @@
+"""Everything ffmpeg does, on local files only: look, decide, convert in one pass, check.
+
+probe.py    inspect(path) -> MediaInfo, one ffprobe call       layout.py  what the bytes say by themselves
+plan.py     MediaInfo + Options -> Plan, a pure decision       convert.py  Plan -> the finished file
+check.py    is this the whole, playable file that was asked for
+process.py  one ffmpeg or ffprobe process: bounded, killable   settings for hostile input live there too
+"""
+
+from worker.media.check import check, verify
+from worker.media.convert import convert
+from worker.media.plan import Plan, Track, Work, plan
+from worker.media.probe import Kind, MediaInfo, Stream, inspect
+
+__all__ = [
+    "Kind",
+    "MediaInfo",
+    "Plan",
+    "Stream",
+    "Track",
+    "Work",
+    "check",
+    "convert",
+    "inspect",
+    "plan",
+    "verify",
+]

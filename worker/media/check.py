@@ -1,0 +1,100 @@
+"""Is this the whole, playable file that was asked for? Nothing is "done" before this says so."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+from shared.errors import Code, JobError
+from shared.options import Options
+from worker.media.plan import CONTAINERS
+from worker.media.probe import START_PACKETS, Kind, MediaInfo, first_frame, inspect
+
+TOLERANCE = 2.0  # seconds, or the share below of the duration, whichever is more
+TOLERANCE_SHARE = 0.03
+
+
+async def verify(
+    path: Path,
+    options: Options,
+    expected_duration: float | None,
+    kinds: Collection[Kind] = (),
+) -> MediaInfo:
+    """Look at a finished file and insist that it is right; returns what it is.
+
+    `expected_duration` is the length of the whole source in seconds as the site tells it, before any clip;
+    `kinds` are the streams the source had, for which the result must have one each (an audio format needs
+    sound only). Raises JobError(BROKEN_FILE) with the reason in `detail`.
+    """
+    info = await inspect(path)
+    if not _starts(info):
+        first = await first_frame(info)
+        info = info if first is None else replace(info, decoded=(first, *info.decoded))
+    check(info, options, expected_duration, kinds)
+    return info
+
+
+def check(
+    info: MediaInfo, options: Options, expected_duration: float | None, kinds: Collection[Kind] = ()
+) -> None:
+    """The same for a file that has been looked at already."""
+    fault = (
+        _wrong_streams(info, options, kinds)
+        or _wrong_duration(info, options, expected_duration)
+        or _unreadable(info)
+    )
+    if fault:
+        raise JobError(Code.BROKEN_FILE, f"{info.path.name}: {fault}")
+
+
+def tolerance(duration: float) -> float:
+    """How many seconds a file of this duration may be off."""
+    return max(TOLERANCE, TOLERANCE_SHARE * duration)
+
+
+def _wrong_streams(info: MediaInfo, options: Options, kinds: Collection[Kind]) -> str | None:
+    if info.container not in CONTAINERS[options.format]:
+        return f"it is {info.container}, not {options.format}"
+    if options.format.is_audio:
+        if info.of(Kind.VIDEO):
+            return "it has pictures where only sound was wanted"
+        return None if info.of(Kind.AUDIO) else "it has no sound"
+    if not info.of(Kind.VIDEO) and not info.of(Kind.AUDIO):
+        return "it has neither pictures nor sound"
+    missing = [kind for kind in kinds if not info.of(kind)]
+    return f"it lost its {' and '.join(missing)}" if missing else None
+
+
+def _wrong_duration(info: MediaInfo, options: Options, expected: float | None) -> str | None:
+    if not info.duration or info.duration < 0:
+        return "it has no duration"
+    shortest = longest = expected
+    if options.clip:
+        end = options.clip.end if expected is None else min(options.clip.end, expected)
+        longest = end - options.clip.start
+        shortest = None if expected is None else longest  # the clip may reach beyond the unknown end
+    if shortest is not None and info.duration < shortest - tolerance(shortest):
+        return f"it lasts {info.duration:.1f} s instead of {shortest:.1f} s"
+    if longest is not None and info.duration > longest + tolerance(longest):
+        return f"it lasts {info.duration:.1f} s instead of {longest:.1f} s"
+    return None
+
+
+def _unreadable(info: MediaInfo) -> str | None:
+    """What the frames decoded at both ends say. PCM has no frames that could be broken."""
+    if not info.whole:
+        return "it ends before its declared size"
+    if all(stream.codec.startswith("pcm_") for stream in info.of(Kind.AUDIO)) and not info.of(Kind.VIDEO):
+        return None
+    if not _starts(info):
+        return "its start cannot be decoded"
+    # More frames than the start can have given: the seek to the end gave some as well. With fewer, the file
+    # may still be that short, or the last keyframe its very last frame.
+    duration = info.duration or 0.0
+    near_end = info.decoded[-1] >= duration - tolerance(duration)
+    if info.of(Kind.VIDEO):
+        near_end = near_end or len(info.decoded) > START_PACKETS
+    return None if near_end else "its end cannot be decoded"
+
+
+def _starts(info: MediaInfo) -> bool:
+    return bool(info.decoded) and info.decoded[0] <= 1

@@ -1,0 +1,179 @@
+"""Carry out a plan: one ffmpeg pass that merges, remuxes, cuts and encodes, whatever is needed."""
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from shared.options import MediaFormat, Options
+from worker.media.plan import Plan, Track, Work, needs_keyframe, plan
+from worker.media.probe import Kind, MediaInfo, inspect, keyframe_at
+from worker.media.process import DEMUXERS, PROTOCOLS, file_url, run
+
+THREADS = min(4, os.cpu_count() or 1)
+MUXERS = {
+    MediaFormat.MP4: "mp4",
+    MediaFormat.WEBM: "webm",
+    MediaFormat.MKV: "matroska",
+    MediaFormat.M4A: "ipod",
+    MediaFormat.MP3: "mp3",
+    MediaFormat.WAV: "wav",
+}
+# ffmpeg seeks this much earlier in containers that are indexed by decoding time, when frames are stored
+# out of order (ffmpeg_opt.c: 3 frames at 23 per second).
+_EARLY_SEEK = 3 / 23
+
+ArgumentMap = dict[str, Any]
+
+
+async def convert(
+    inputs: Sequence[Path],
+    work_dir: Path,
+    options: Options,
+    on_progress: Callable[[float], None],
+) -> Path:
+    """Make one finished file of the downloaded ones; a single file that is right already is returned.
+
+    `on_progress` gets a growing fraction from 0 to 1. The result is `work_dir/result.<format>`; the inputs
+    stay where they are. Cancelling kills ffmpeg and removes what it wrote. Raises what `inspect` and `plan`
+    raise, and JobError(DISK_FULL).
+    """
+    infos = await asyncio.gather(*(inspect(path) for path in inputs))
+    decision = plan(infos, options, await _keyframe(infos, options))
+    if decision.work is Work.KEEP:
+        on_progress(1.0)
+        return inputs[0]
+    partial = work_dir / f".converting.{options.format}"
+    result = work_dir / f"result.{options.format}"
+    progress = Progress(decision.duration, on_progress)
+    try:
+        partial.unlink(missing_ok=True)
+        await run("ffmpeg", arguments(infos, decision, partial), progress.feed)
+        partial.replace(result)
+    finally:
+        partial.unlink(missing_ok=True)
+    on_progress(1.0)
+    return result
+
+
+async def _keyframe(infos: Sequence[MediaInfo], options: Options) -> float | None:
+    """Where ffmpeg will land when it seeks to the start of the clip; None when it does not matter."""
+    target = needs_keyframe(infos, options)
+    if target is None or options.clip is None:
+        return None
+    if options.clip.start == 0:
+        return 0.0
+    info, stream = target
+    early = _EARLY_SEEK if stream.delayed and info.container not in ("mp4", "mov") else 0.0
+    return await keyframe_at(info, stream, max(0.0, options.clip.start - early))
+
+
+def arguments(infos: Sequence[MediaInfo], decision: Plan, output: Path) -> list[str]:
+    """The ffmpeg arguments for a plan, without the program's name."""
+    sources = {track.source: _source(infos[track.source], decision) for track in decision.tracks}
+    streams = [_mapped(sources[track.source], track) for track in decision.tracks]
+    target = ffmpeg.output(*streams, file_url(output), **_output_options(decision))
+    target = target.global_args("-nostdin", "-hide_banner", "-nostats", "-v", "error")
+    target = target.global_args("-progress", "pipe:1", "-filter_threads", "1")
+    return [str(argument) for argument in target.get_args(overwrite_output=True)]
+
+
+def _source(info: MediaInfo, decision: Plan) -> Any:
+    extra: ArgumentMap = {} if decision.start is None else {"ss": f"{decision.start:.6f}"}
+    if info.container == "avi":
+        extra["fflags"] = "+genpts"  # AVI has no timestamps, and other containers demand them
+    return ffmpeg.input(
+        file_url(info.path),
+        protocol_whitelist=PROTOCOLS,
+        format_whitelist=DEMUXERS,
+        threads=THREADS,
+        **extra,
+    )
+
+
+def _mapped(source: Any, track: Track) -> Any:
+    stream = source[str(track.stream.index)]
+    odd = (track.stream.width or 0) % 2 or (track.stream.height or 0) % 2
+    if track.encoder == "libx264" and odd:
+        return stream.filter("scale", "trunc(iw/2)*2", "trunc(ih/2)*2")  # 4:2:0 has no odd sizes
+    return stream
+
+
+def _output_options(decision: Plan) -> ArgumentMap:
+    wanted = decision.format
+    options: ArgumentMap = {"format": MUXERS[wanted], "threads": THREADS, "max_muxing_queue_size": 4096}
+    if decision.length is not None:
+        options["t"] = f"{decision.length:.6f}"
+    if wanted in (MediaFormat.MP4, MediaFormat.M4A):
+        options["movflags"] = "+faststart"
+    if wanted is MediaFormat.WAV:
+        options["rf64"] = "auto"  # plain WAV ends at 4 GB
+    if wanted.is_audio:
+        options |= {"vn": None, "map_metadata": -1, "map_chapters": -1}
+    counts: dict[Kind, int] = {}
+    for track in decision.tracks:
+        kind = track.stream.kind
+        place = counts.get(kind, 0)
+        counts[kind] = place + 1
+        options |= _codec_options(track, f"{kind[0]}:{place}", decision)
+    return options
+
+
+def _codec_options(track: Track, place: str, decision: Plan) -> ArgumentMap:
+    """The options of one stream of the result; `place` is ffmpeg's name for it, such as a:0."""
+    if track.encoder is None:
+        options: ArgumentMap = {f"c:{place}": "copy"}
+        if track.stream.codec == "hevc" and decision.format is MediaFormat.MP4:
+            options[f"tag:{place}"] = "hvc1"  # Apple plays no other tag
+        if track.stream.kind is Kind.AUDIO and decision.start:
+            # Sound may be indexed more coarsely than pictures: start it at the clip, not at the index.
+            options[f"copypriorss:{place}"] = 0
+        return options
+    options = {f"c:{place}": track.encoder}
+    options |= {f"{name}:{place}": value for name, value in _QUALITY.get(track.encoder, {}).items()}
+    if track.encoder == "libopus" and (track.stream.channels or 0) > 2:
+        options[f"ac:{place}"] = 2  # libopus refuses some surround layouts that AAC and AC-3 use
+    return options
+
+
+_QUALITY: dict[str, ArgumentMap] = {
+    "libx264": {"preset": "veryfast", "crf": 20, "pix_fmt": "yuv420p"},
+    "libvpx-vp9": {
+        "deadline": "realtime",
+        "cpu-used": 8,
+        "row-mt": 1,
+        "crf": 30,
+        "b": 0,
+        "pix_fmt": "yuv420p",
+    },
+    "aac": {"b": "160k"},
+    "libopus": {"b": "128k"},
+    "libmp3lame": {"q": 2},
+}
+
+
+class Progress:
+    """Turns what ffmpeg writes to `-progress` into a fraction that only grows and stays below 1."""
+
+    def __init__(self, duration: float | None, report: Callable[[float], None]) -> None:
+        self._duration = duration
+        self._report = report
+        self._rest = b""
+        self._reached = 0.0
+
+    def feed(self, data: bytes) -> None:
+        """Take the next piece of output, which may end anywhere."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            name, _, value = line.partition(b"=")
+            if name == b"out_time_us" and value.strip().isdigit() and self._duration:
+                self._advance(int(value) / 1e6 / self._duration)
+
+    def _advance(self, fraction: float) -> None:
+        fraction = min(fraction, 0.99)  # 1 is said when the file is in its place
+        if fraction > self._reached:
+            self._reached = fraction
+            self._report(fraction)

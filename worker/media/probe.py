@@ -1,0 +1,200 @@
+"""Look at a media file: one ffprobe call that also decodes a few frames at its start and its end."""
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from shared.errors import Code, JobError
+from worker.media.layout import Layout, read_layout
+from worker.media.process import DEMUXERS, PROTOCOLS, file_url, run
+
+START_PACKETS = 3  # more than one: the first packets of AAC and Opus decode to nothing
+HIDDEN_PACKETS = 200  # a cut mp4 may begin with seconds that are decoded but never shown
+END_PACKETS = 12
+_PAST_THE_END = 10_000_000  # seconds; a seek there lands on the last keyframe
+_MAX_OUTPUT = 1024 * 1024
+_ENTRIES = (
+    "format=format_name,duration,start_time:format_tags=major_brand"
+    ":stream=index,codec_type,codec_name,width,height,channels,has_b_frames"
+    ":stream_disposition=attached_pic:stream_tags=language"
+    ":frame=best_effort_timestamp_time"
+)
+
+
+class Kind(StrEnum):
+    """What a stream carries."""
+
+    VIDEO = "video"
+    AUDIO = "audio"
+    PICTURE = "picture"  # a cover: a video stream to ffmpeg, not to people
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One stream; `index` is its place in the file, `delayed` says that frames are stored out of order."""
+
+    index: int
+    kind: Kind
+    codec: str
+    width: int | None = None
+    height: int | None = None
+    channels: int | None = None
+    language: str | None = None
+    delayed: bool = False
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """What a file is. Times in seconds, `size` in bytes.
+
+    `container` is mp4, mov, webm, mkv, mpegts, mp3, wav or ffprobe's own name; `names` are all of ffprobe's
+    names for it. `whole` is False when the file ends before its declared size. `decoded` holds the times of
+    the frames that could be decoded: those of START_PACKETS at the start, then some from the last keyframe on.
+    """
+
+    path: Path
+    size: int
+    container: str
+    names: tuple[str, ...]
+    streams: tuple[Stream, ...]
+    duration: float | None = None
+    start_time: float = 0.0
+    faststart: bool = False
+    fragmented: bool = False
+    whole: bool = True
+    decoded: tuple[float, ...] = ()
+
+    def of(self, kind: Kind) -> tuple[Stream, ...]:
+        """The streams of one kind, in file order."""
+        return tuple(stream for stream in self.streams if stream.kind is kind)
+
+
+_remembered: OrderedDict[tuple[str, int, int, int], MediaInfo] = OrderedDict()
+
+
+async def inspect(path: Path) -> MediaInfo:
+    """Look at a local file. Raises JobError(BROKEN_FILE) when it is empty or no media file.
+
+    The answer is remembered for as long as the file stays the same, so that a download which needs no
+    conversion costs one ffprobe call in all, not one per stage.
+    """
+    stat = await asyncio.to_thread(path.stat)
+    if stat.st_size == 0:
+        raise JobError(Code.BROKEN_FILE, f"{path.name} is empty")
+    identity = (str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    if identity not in _remembered:
+        layout, answer = await asyncio.gather(asyncio.to_thread(read_layout, path), _look(path))
+        _remembered[identity] = describe(path, stat.st_size, answer, layout)
+        while len(_remembered) > 64:
+            _remembered.popitem(last=False)
+    return _remembered[identity]
+
+
+async def keyframe_at(info: MediaInfo, stream: Stream, seconds: float) -> float | None:
+    """Where a seek to a time lands: the time of a keyframe at or before it, None when there is none.
+
+    `seconds` and the answer count from the start of the file, whatever its first timestamp is.
+    """
+    answer = await _probe(
+        info.path,
+        *("-select_streams", str(stream.index)),
+        *("-read_intervals", f"{seconds + info.start_time:.6f}%+#1"),
+        *("-show_entries", "packet=pts_time,flags"),
+    )
+    packet: dict[str, str] = next(iter(answer.get("packets", ())), {})
+    time = _number(packet.get("pts_time"))
+    return None if time is None or "K" not in packet.get("flags", "") else time - info.start_time
+
+
+async def first_frame(info: MediaInfo) -> float | None:
+    """The time of the first frame that is shown, looked for further than `inspect` does; None if none is."""
+    answer = await _probe(
+        info.path,
+        *("-read_intervals", f"%+#{HIDDEN_PACKETS}"),
+        *("-show_entries", "frame=best_effort_timestamp_time"),
+    )
+    times = (_number(frame.get("best_effort_timestamp_time")) for frame in answer.get("frames", ()))
+    first = next((time for time in times if time is not None), None)
+    return None if first is None else first - info.start_time
+
+
+def describe(path: Path, size: int, answer: dict[str, Any], layout: Layout) -> MediaInfo:
+    """Put what ffprobe answered and what the bytes say into one value."""
+    form = answer.get("format", {})
+    names = tuple(str(form.get("format_name", "")).split(","))
+    frames = (_number(frame.get("best_effort_timestamp_time")) for frame in answer.get("frames", ()))
+    start = _number(form.get("start_time")) or 0.0
+    return MediaInfo(
+        path=path,
+        size=size,
+        container=_container(names, form.get("tags", {}).get("major_brand", ""), layout),
+        names=names,
+        streams=tuple(_stream(item) for item in answer.get("streams", ())),
+        duration=_number(form.get("duration")),
+        start_time=start,
+        faststart=layout.faststart,
+        fragmented=layout.fragmented,
+        whole=layout.whole,
+        decoded=tuple(time - start for time in frames if time is not None),
+    )
+
+
+def _container(names: Sequence[str], brand: str, layout: Layout) -> str:
+    if "mp4" in names:
+        return "mov" if brand.startswith("qt") else "mp4"
+    if "matroska" in names:
+        return "webm" if layout.doc_type == "webm" else "mkv"
+    return names[0]
+
+
+def _stream(item: dict[str, Any]) -> Stream:
+    kind = {"video": Kind.VIDEO, "audio": Kind.AUDIO}.get(item.get("codec_type", ""), Kind.OTHER)
+    if kind is Kind.VIDEO and item.get("disposition", {}).get("attached_pic"):
+        kind = Kind.PICTURE
+    language = item.get("tags", {}).get("language")
+    return Stream(
+        index=item["index"],
+        kind=kind,
+        codec=item.get("codec_name", "unknown"),
+        width=item.get("width"),
+        height=item.get("height"),
+        channels=item.get("channels"),
+        language=None if language == "und" else language,
+        delayed=bool(item.get("has_b_frames")),
+    )
+
+
+async def _look(path: Path) -> dict[str, Any]:
+    intervals = f"%+#{START_PACKETS},{_PAST_THE_END}%+#{END_PACKETS}"
+    return await _probe(path, "-threads", "1", "-read_intervals", intervals, "-show_entries", _ENTRIES)
+
+
+async def _probe(path: Path, *args: str) -> dict[str, Any]:
+    output = bytearray()
+
+    def collect(data: bytes) -> None:
+        output.extend(data)
+        if len(output) > _MAX_OUTPUT:
+            raise JobError(Code.BROKEN_FILE, f"ffprobe has too much to say about {path.name}")
+
+    guard = ("-v", "error", "-protocol_whitelist", PROTOCOLS, "-format_whitelist", DEMUXERS)
+    await run("ffprobe", (*guard, *args, "-of", "json=c=1", "-i", file_url(path)), collect)
+    try:
+        answer: dict[str, Any] = json.loads(output)
+    except ValueError as error:
+        raise JobError(Code.BROKEN_FILE, f"ffprobe's answer about {path.name} is no JSON") from error
+    return answer
+
+
+def _number(value: object) -> float | None:
+    """ffprobe writes numbers as text, and N/A for none."""
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
