@@ -26,6 +26,7 @@ check: ## formatter, linter, types, layers and the fast tests, in under a minute
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
+	$(BIN)/mypy -p scripts
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -m "not slow"
 

@@ -66,6 +66,7 @@ def journey() -> str:
         "LINKFERRY_ALLOWED_ADDRESSES": f"127.0.0.1:{site_port}",
         "LINKFERRY_PORT": str(port),
     }
+    print("Starting a media site and Linkferry; the first time, the site makes its clips ...", flush=True)
     with (
         background("media site", [sys.executable, "-m", "tests.site", "--port", str(site_port)], link),
         background("linkferry up", [LINKFERRY, "up"], f"{service}/health/live", environment),
@@ -74,7 +75,7 @@ def journey() -> str:
         job = get(link, environment)
         seconds = time.monotonic() - started
         files = fetch_artifacts(job["artifacts"])
-        streams = compare_streams(files["video"], original_of(link))
+        streams = compare_streams(files["video"], f"{site}/media/sample.mp4")
         sentences = compare_sentences(files["transcript"], files["captions"])
     return (
         f"in {seconds:.1f} s one link became a signed link to the video ({streams}, as on the site) "
@@ -119,13 +120,6 @@ def fetch_artifacts(artifacts: list[Json]) -> dict[str, Path]:
     if missing := {"video", "captions", "transcript"} - files.keys():
         fail(f"no {' and no '.join(sorted(missing))} came back.")
     return files
-
-
-def original_of(link: str) -> str:
-    """The address of the film on the site's own page."""
-    page = fetch(link).decode()
-    start = page.index('"contentUrl"')
-    return str(json.loads("{" + page[start : page.index(",", start)] + "}")["contentUrl"])
 
 
 def compare_streams(fetched: Path, original: str) -> str:
