@@ -42,19 +42,26 @@ class FileSource(PydanticBaseSettingsSource):
 class Settings(BaseSettings):
     """All settings. Durations are seconds; sizes say their unit in the name."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+    # `repr=False` below and no input in errors: keys and the passwords inside addresses stay out of logs.
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     data_dir: Path = Field(Path("data"), description="Where the database, the files and the keys live.")
-    database_url: str = Field("", description="SQLite in the data folder, or postgresql+asyncpg://...")
-    queue_url: str = Field("embedded", description="`embedded`, or amqp://... for more than one process.")
+    database_url: str = Field(
+        "", repr=False, description="SQLite in the data folder, or postgresql+asyncpg://..."
+    )
+    queue_url: str = Field(
+        "embedded", repr=False, description="`embedded`, or amqp://... for more than one process."
+    )
     public_url: str = Field("", description="The address people reach the web endpoint under.")
     host: str = Field("127.0.0.1", description="The address the web endpoint listens on.")
     port: int = Field(8080, ge=1, le=65535, description="The port the web endpoint listens on.")
     secret_keys: CommaSeparated = Field(
-        (), description="Keys that sign links; the first signs. Made on first start."
+        (), repr=False, description="Keys that sign links; the first signs. Made on first start."
     )
     api_keys: CommaSeparated = Field(
-        (), description="Keys of the REST API. Empty: it answers only on loopback."
+        (), repr=False, description="Keys of the REST API. Empty: it answers only on loopback."
     )
     max_concurrent_downloads: int = Field(3, ge=1, le=64, description="Jobs a worker carries at once.")
     download_timeout: int = Field(3600, ge=1, description="Seconds one attempt may take.")

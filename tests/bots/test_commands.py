@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bots.commands import MAX_LINKS, USAGE, Cancel, Command, Find, Get, Help, Status, Subs, parse
@@ -374,6 +374,7 @@ WORDS = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(
     st.text() | st.lists(WORDS | st.text(max_size=8)).map(" ".join), st.sampled_from(["", *USAGE, "start"])
 )
@@ -388,6 +389,7 @@ def test_any_text_is_understood_or_refused_in_one_sentence(text: str, name: str)
         assert commands
 
 
+@settings(deadline=None)
 @given(st.from_regex(r"https?://[a-z]{1,9}\.[a-z]{2,3}/[A-Za-z0-9._~()?&=%-]{0,30}", fullmatch=True))
 def test_a_canonical_link_comes_back_as_itself(text: str) -> None:
     for command in parse(text):

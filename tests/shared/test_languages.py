@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.languages import language_name, normalize_language
@@ -62,6 +62,7 @@ def test_a_code_has_a_name_to_show(code: str, name: str) -> None:
     assert language_name(code) == name
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_word_is_none_or_a_code_that_is_safe_inside_a_regular_expression(word: str) -> None:
     code = normalize_language(word)

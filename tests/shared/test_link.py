@@ -3,7 +3,7 @@
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import Code, JobError
@@ -200,6 +200,7 @@ def test_what_does_not_change_the_result_does_not_change_the_key() -> None:
     assert media_key("youtube", "x", srt_vtt) == media_key("youtube", "x", vtt_srt)
 
 
+@settings(deadline=None)
 @given(st.text() | st.text().map("https://".__add__) | st.text().map("http://example.com/".__add__))
 def test_any_text_is_a_link_with_one_spelling_or_is_refused(text: str) -> None:
     try:
