@@ -14,6 +14,7 @@ from shared.models import Artifact, Job, Request
 from shared.options import Options
 from shared.outbox import publish_outbox
 from shared.queue import Queue
+from shared.settings import Settings
 from shared.storage import Storage
 
 
@@ -45,10 +46,11 @@ class Submitted:
 class Intake:
     """Takes requests in. Holds the ports; each call is one transaction."""
 
-    def __init__(self, database: Database, queue: Queue, storage: Storage) -> None:
+    def __init__(self, database: Database, queue: Queue, storage: Storage, settings: Settings) -> None:
         self._database = database
         self._queue = queue
         self._storage = storage
+        self._retention = settings.retention
 
     async def submit(self, link: Link, options: Options, origin: Origin) -> Submitted:
         """Store the request and let a job carry it: an active or finished identical one, else a new one."""
@@ -79,6 +81,7 @@ class Intake:
             reusable = await jobs.find_reusable(session, link_key=key)
             if reusable is not None:
                 if not reusable.state.is_active:
+                    await jobs.prolong(session, reusable.id, self._retention)
                     await jobs.wake(session, reusable.id)
                 return reusable.id
             made = await jobs.insert(

@@ -82,6 +82,14 @@ async def wake(session: AsyncSession, job_id: UUID) -> None:
     session.add(OutboxRow(job_id=job_id))
 
 
+async def prolong(session: AsyncSession, job_id: UUID, seconds: float) -> None:
+    """Somebody asked for the files again: keep them as long as new ones."""
+    mine = update(Artifact).where(Artifact.job_id == job_id, Artifact.deleted_at.is_(None))
+    await session.execute(
+        mine.values(expires_at=db_now(seconds)).execution_options(synchronize_session=False)
+    )
+
+
 async def _next_turn(session: AsyncSession, user_key: str) -> int:
     """Start-time fair queueing: a person's jobs line up behind each other, not in front of other people's.
 

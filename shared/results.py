@@ -36,7 +36,7 @@ class ErrorView(Frozen):
 
 
 class JobView(Frozen):
-    """Where a job is, or what came of it. `progress` as in `worker.child.protocol.Progress`; times in seconds."""
+    """Where a job is, or what came of it. `progress` has the fields of a download's; times in seconds."""
 
     job_id: UUID
     state: JobState

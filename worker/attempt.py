@@ -1,4 +1,4 @@
-"""One attempt at one job, as a readable list of stages. Raises what stops it; writes through the fence only."""
+"""One attempt at one job, as a readable list of stages. Every write goes through the fence."""
 
 import asyncio
 import shutil

@@ -1,4 +1,4 @@
-"""Where a running job is, told three ways: the job row for /status, events for watchers, chat messages later."""
+"""Where a running job is, told to the job row (for /status and restarts) and to watchers."""
 
 import asyncio
 import time

