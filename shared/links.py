@@ -25,7 +25,10 @@ from shared.storage.port import Disposition
 MAX_TTL = 7 * 86_400
 """The longest a link may live, in seconds; no presigned link of S3 lives longer either."""
 
-MAX_NAME_LENGTH = 120
+MAX_NAME_BYTES = 200
+
+_MAX_SUFFIX = 16
+_JOINER = "\u200d"  # the one invisible character that belongs in names: it holds emoji together
 
 _PAYLOAD = struct.Struct(">16sIB")  # artifact id, seconds since 1970 (until 2106), version and disposition
 _VERSION = 0x10
@@ -116,18 +119,21 @@ class Links:
 def clean_name(name: str) -> str:
     """A file name without what could mislead: separators, control and direction characters, dots in front.
 
-    At most 120 characters; the suffix stays.
+    At most 200 bytes of UTF-8; the suffix stays. Never empty.
     """
     kept = "".join(
         "_" if char in "/\\" else char
         for char in unicodedata.normalize("NFC", name)
-        if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp") or char == "\u200d"
+        if unicodedata.category(char) not in ("Cf", "Cs") or char == _JOINER
     )
+    # Control characters and line separators are what neither prints nor is a plain space.
+    kept = "".join(char if char.isprintable() or char == _JOINER else " " for char in kept)
     kept = " ".join(kept.split()).lstrip(". ") or "file"
-    if len(kept) <= MAX_NAME_LENGTH:
-        return kept
-    suffix = PurePosixPath(kept).suffix[:16]
-    return kept[: MAX_NAME_LENGTH - len(suffix)].rstrip() + suffix
+    suffix = PurePosixPath(kept).suffix
+    if len(suffix) > _MAX_SUFFIX or not suffix.isascii():
+        suffix = ""
+    stem = kept.removesuffix(suffix).encode()[: MAX_NAME_BYTES - len(suffix)]
+    return stem.decode(errors="ignore").rstrip() + suffix
 
 
 def redact_tokens(text: str) -> str:
@@ -147,5 +153,14 @@ class RedactTokens(logging.Filter):
         if isinstance(record.msg, str):
             record.msg = redact_tokens(record.msg)
         if isinstance(record.args, tuple):
-            record.args = tuple(redact_tokens(arg) if isinstance(arg, str) else arg for arg in record.args)
+            record.args = tuple(_redacted(arg) for arg in record.args)
+        elif record.args:
+            record.args = {name: _redacted(arg) for name, arg in record.args.items()}
         return True
+
+
+def _redacted(arg: object) -> object:
+    """The argument itself unless its text holds a token: `%d` needs its number, httpx logs URL objects."""
+    text = str(arg)
+    redacted = redact_tokens(text)
+    return arg if redacted == text else redacted

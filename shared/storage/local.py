@@ -38,9 +38,9 @@ class LocalStorage:
         """See `Storage.delete`. Folders that became empty go too."""
         await asyncio.to_thread(self._delete, self.path(key))
 
-    async def keys(self) -> AsyncIterator[StoredKey]:
-        """See `Storage.keys`."""
-        for found in await asyncio.to_thread(lambda: list(self._scan())):
+    async def scan(self) -> AsyncIterator[StoredKey]:
+        """See `Storage.scan`."""
+        for found in await asyncio.to_thread(lambda: list(self._walk())):
             yield found
 
     async def discard_unfinished(self, older_than_seconds: float) -> int:
@@ -106,7 +106,7 @@ class LocalStorage:
                         break
                     folder.rmdir()
 
-    def _scan(self) -> Iterator[StoredKey]:
+    def _walk(self) -> Iterator[StoredKey]:
         for folder, subfolders, names in os.walk(self._root):
             if Path(folder) == self._root and INCOMING in subfolders:
                 subfolders.remove(INCOMING)

@@ -1,0 +1,285 @@
+"""One suite for every storage; what only a folder can be asked follows below it."""
+
+import asyncio
+import errno
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import Code, JobError
+from shared.storage import InvalidKey, LocalStorage, Storage, StorageError, StoredFile
+from shared.storage.local import INCOMING
+from shared.storage.port import check_key
+
+BAD_KEYS = [
+    "",
+    ".",
+    "..",
+    "../secret",
+    "a/../../secret",
+    "a/..",
+    "/etc/passwd",
+    "a//b",
+    "a/",
+    "a/./b",
+    ".incoming/x",
+    "a\\b",
+    "a\x00b",
+    "a\n",
+    "a b",
+    "ünïcode",
+    "%2e%2e/x",
+    "a" * 201,
+    "/".join("abcde" for _ in range(100)),
+]
+
+
+@pytest.fixture(params=["local"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    """Every implementation of the port; S3 joins the list when it exists."""
+    return {"local": lambda: LocalStorage(tmp_path / "files")}[request.param]()
+
+
+@pytest.fixture
+def make_file(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a finished file in a work folder."""
+
+    def make(content: bytes = b"film", name: str = "film.mp4") -> Path:
+        path = tmp_path / "work" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+    return make
+
+
+async def stored_keys(storage: Storage) -> set[str]:
+    return {found.key async for found in storage.scan()}
+
+
+class TestEveryStorage:
+    """The behaviour of the port."""
+
+    async def test_put_moves_the_file_and_says_what_it_is(
+        self, storage: Storage, make_file: Callable[..., Path], tmp_path: Path
+    ) -> None:
+        content = os.urandom(3_000_001)
+        source = make_file(content)
+        stored = await storage.put("ab/film.mp4", source)
+        assert stored == StoredFile("ab/film.mp4", 3_000_001, hashlib.sha256(content).hexdigest())
+        assert not source.exists()
+        await storage.fetch("ab/film.mp4", tmp_path / "out" / "copy.mp4")
+        assert (tmp_path / "out" / "copy.mp4").read_bytes() == content
+
+    async def test_an_empty_file_is_a_file(self, storage: Storage, make_file: Callable[..., Path]) -> None:
+        assert (await storage.put("empty", make_file(b""))).size == 0
+        assert await storage.exists("empty")
+
+    async def test_put_replaces(
+        self, storage: Storage, make_file: Callable[..., Path], tmp_path: Path
+    ) -> None:
+        await storage.put("k", make_file(b"first"))
+        await storage.put("k", make_file(b"second"))
+        await storage.fetch("k", tmp_path / "copy")
+        assert (tmp_path / "copy").read_bytes() == b"second"
+        assert await stored_keys(storage) == {"k"}
+
+    async def test_exists_and_delete(self, storage: Storage, make_file: Callable[..., Path]) -> None:
+        assert not await storage.exists("a/b/film.mp4")
+        await storage.put("a/b/film.mp4", make_file())
+        assert await storage.exists("a/b/film.mp4")
+        await storage.delete("a/b/film.mp4")
+        assert not await storage.exists("a/b/film.mp4")
+        await storage.delete("a/b/film.mp4")
+        await storage.delete("never/there")
+
+    async def test_scan_gives_size_and_age(self, storage: Storage, make_file: Callable[..., Path]) -> None:
+        assert await stored_keys(storage) == set()
+        old = make_file(b"12345")
+        os.utime(old, (1, 1))  # sites' own dates and resumed downloads must not make it look like an orphan
+        before = time.time()
+        await storage.put("a/one", old)
+        await storage.put("a/two", make_file(b"1"))
+        found = {entry.key: entry for entry in [entry async for entry in storage.scan()]}
+        assert set(found) == {"a/one", "a/two"}
+        assert found["a/one"].size == 5
+        assert before - 2 <= found["a/one"].stored_at <= time.time() + 2
+
+    @pytest.mark.parametrize("key", BAD_KEYS)
+    async def test_keys_cannot_climb_out(
+        self, storage: Storage, make_file: Callable[..., Path], tmp_path: Path, key: str
+    ) -> None:
+        source = make_file()
+        for call in (
+            storage.put(key, source),
+            storage.exists(key),
+            storage.delete(key),
+            storage.fetch(key, tmp_path / "copy"),
+        ):
+            with pytest.raises(InvalidKey):
+                await call
+        with pytest.raises(InvalidKey):
+            storage.path(key)
+        assert source.exists()
+
+    async def test_what_is_no_regular_file_is_refused(
+        self, storage: Storage, make_file: Callable[..., Path]
+    ) -> None:
+        source = make_file()
+        link = source.with_name("link")
+        link.symlink_to(source)
+        pipe = source.with_name("pipe")
+        os.mkfifo(pipe)
+        for bad in (link, pipe, source.parent, source.with_name("missing")):
+            with pytest.raises(StorageError):
+                await storage.put("k", bad)
+        assert not await storage.exists("k")
+        assert source.exists()
+
+    async def test_fetch_replaces_and_says_when_there_is_nothing(
+        self, storage: Storage, make_file: Callable[..., Path], tmp_path: Path
+    ) -> None:
+        target = tmp_path / "copy"
+        with pytest.raises(StorageError):
+            await storage.fetch("k", target)
+        target.write_bytes(b"older")
+        await storage.put("k", make_file(b"newer"))
+        for _ in range(2):
+            await storage.fetch("k", target)
+            assert target.read_bytes() == b"newer"
+        assert {path.name for path in tmp_path.iterdir()} <= {"copy", "work", "files"}
+
+    async def test_many_at_once(self, storage: Storage, make_file: Callable[..., Path]) -> None:
+        async def journey(number: int) -> None:
+            for turn in range(5):
+                await storage.put("shared/deep/" + str(number), make_file(b"x", f"{number}-{turn}"))
+                await storage.delete("shared/deep/" + str(number))
+
+        await asyncio.gather(*(journey(number) for number in range(12)))
+        assert await stored_keys(storage) == set()
+
+    async def test_nothing_unfinished_means_nothing_to_discard(self, storage: Storage) -> None:
+        assert await storage.discard_unfinished(0) == 0
+
+    async def test_bytes_are_either_here_or_behind_a_link(
+        self, storage: Storage, make_file: Callable[..., Path]
+    ) -> None:
+        await storage.put("k", make_file())
+        link = await storage.external_link(
+            "k", file_name="film.mp4", content_type="video/mp4", disposition="inline", ttl_seconds=60
+        )
+        assert (link is None) != (storage.path("k") is None)
+
+
+@given(st.text(alphabet=st.sampled_from("ab./\\\x00-_é %"), max_size=30))
+def test_accepted_keys_always_stay_inside(key: str) -> None:
+    try:
+        check_key(key)
+    except InvalidKey:
+        return
+    root = Path("/root/of/files")
+    assert Path(os.path.normpath(root / key)).is_relative_to(root)
+    assert (root / key) != root
+
+
+class TestLocal:
+    """What only a folder can be asked."""
+
+    async def test_storing_is_a_rename(self, tmp_path: Path, make_file: Callable[..., Path]) -> None:
+        storage, source = LocalStorage(tmp_path / "files"), make_file()
+        inode = source.stat().st_ino
+        await storage.put("a/b", source)
+        assert storage.path("a/b").stat().st_ino == inode
+
+    async def test_output_is_a_hard_link(self, tmp_path: Path, make_file: Callable[..., Path]) -> None:
+        storage = LocalStorage(tmp_path / "files")
+        await storage.put("k", make_file())
+        await storage.fetch("k", tmp_path / "copy")
+        assert storage.path("k").samefile(tmp_path / "copy")
+
+    async def test_across_file_systems_it_copies_and_never_shows_half(
+        self, tmp_path: Path, make_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        storage, source = LocalStorage(tmp_path / "files"), make_file(b"far away")
+        refuse_renames_from(source.parent, monkeypatch)
+        stored = await storage.put("a/k", source)
+        assert stored.size == 8
+        assert storage.path("a/k").read_bytes() == b"far away"
+        assert not source.exists()
+        assert await stored_keys(storage) == {"a/k"}
+        assert list((tmp_path / "files" / INCOMING).iterdir()) == []
+
+    async def test_a_full_disk_keeps_the_source(
+        self, tmp_path: Path, make_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        storage, source = LocalStorage(tmp_path / "files"), make_file()
+        refuse_renames_from(source.parent, monkeypatch)
+
+        def full(_: Path, target: Path) -> None:
+            target.write_bytes(b"fi")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr("shared.storage.local.shutil.copyfile", full)
+        with pytest.raises(JobError) as caught:
+            await storage.put("k", source)
+        assert caught.value.code is Code.DISK_FULL
+        assert source.exists()
+        assert not await storage.exists("k")
+        assert list((tmp_path / "files" / INCOMING).iterdir()) == []
+
+    async def test_half_copies_of_a_crash_are_no_files_and_go_when_old(self, tmp_path: Path) -> None:
+        storage = LocalStorage(tmp_path / "files")
+        incoming = tmp_path / "files" / INCOMING
+        incoming.mkdir(parents=True)
+        (incoming / "old").write_bytes(b"x")
+        os.utime(incoming / "old", (1, 1))
+        (incoming / "running").write_bytes(b"x")
+        assert await stored_keys(storage) == set()
+        assert await storage.discard_unfinished(3600) == 1
+        assert [path.name for path in incoming.iterdir()] == ["running"]
+
+    async def test_everything_is_synced_before_it_counts(
+        self, tmp_path: Path, make_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        synced: list[str] = []
+        real = os.fsync
+
+        def note(descriptor: int) -> None:
+            synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+            real(descriptor)
+
+        monkeypatch.setattr(os, "fsync", note)
+        await LocalStorage(tmp_path / "files").put("ab/film", make_file(name="source"))
+        assert synced[0] == "source"  # the bytes, before the name
+        assert synced[-1] == "ab"  # the name
+        assert "files" in synced  # the new folder
+
+    async def test_the_last_file_takes_its_empty_folders_along(
+        self, tmp_path: Path, make_file: Callable[..., Path]
+    ) -> None:
+        storage = LocalStorage(tmp_path / "files")
+        await storage.put("a/b/one", make_file())
+        await storage.put("a/two", make_file())
+        await storage.delete("a/b/one")
+        assert [path.name for path in (tmp_path / "files" / "a").iterdir()] == ["two"]
+        await storage.delete("a/two")
+        assert (tmp_path / "files").is_dir()
+        assert list((tmp_path / "files").iterdir()) == []
+
+
+def refuse_renames_from(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if `folder` were on another file system."""
+    real = Path.replace
+
+    def replace(self: Path, target: Path) -> Path:
+        if self.parent == folder:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
