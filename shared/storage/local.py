@@ -38,8 +38,8 @@ class LocalStorage:
         """See `Storage.delete`. Folders that became empty go too."""
         await asyncio.to_thread(self._delete, self.path(key))
 
-    async def scan(self) -> AsyncIterator[StoredKey]:
-        """See `Storage.scan`."""
+    async def keys(self) -> AsyncIterator[StoredKey]:
+        """See `Storage.keys`."""
         for found in await asyncio.to_thread(lambda: list(self._walk())):
             yield found
 

@@ -39,7 +39,7 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class StoredKey:
-    """One file found by `scan`. `size` is in bytes, `stored_at` in seconds since 1970 (UTC)."""
+    """One file found by `keys`. `size` is in bytes, `stored_at` in seconds since 1970 (UTC)."""
 
     key: str
     size: int
@@ -53,7 +53,7 @@ class Storage(Protocol):
         """Move `source` to `key`, replacing what was there; afterwards `source` is gone.
 
         The file is seen whole or not at all, and when this returns it survives a power cut. When the
-        caller is cancelled the move may still happen: `scan` finds such orphans.
+        caller is cancelled the move may still happen: `keys` finds such orphans.
 
         Raises:
             InvalidKey: the key is not one.
@@ -70,7 +70,7 @@ class Storage(Protocol):
         """Remove what lies under `key`; fine when there is nothing."""
         ...
 
-    def scan(self) -> AsyncIterator[StoredKey]:
+    def keys(self) -> AsyncIterator[StoredKey]:
         """Every stored file, in no order, with its age: the orphan sweep compares it with the database."""
         ...
 
