@@ -8,6 +8,7 @@ because a long video has 150 000 of them, and these are made in half the time.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:  # a type only: the protocol would pull pydantic into everything that reads a caption
@@ -58,7 +59,7 @@ class Transcript:
 
 def ordered(cues: Iterable[Cue]) -> list[Cue]:
     """The cues by start, each ending after it starts; those with an impossible end get a usable one."""
-    by_start = sorted(cues, key=lambda cue: cue.start)
+    by_start = sorted(cues, key=itemgetter(0))
     for index, cue in enumerate(by_start):
         if cue.end <= cue.start:
             end = cue.start + READABLE

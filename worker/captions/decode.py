@@ -18,17 +18,25 @@ _NAMED = re.compile(r"(?i)\A(?:iso-?8859-\d+|windows-?125\d|cp125\d|shift_?jis|e
 _C0 = bytes(code for code in range(32) if code not in b"\t\n\r") + b"\x7f"
 # What would split a row, hide text or fail to encode: C0, C1, line and paragraph separators, half
 # surrogate pairs, byte order marks. Direction marks and joiners stay: Hebrew, Persian and emoji need them.
-CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 def decode(data: bytes) -> str:
     """The text with newlines as \\n and without control characters. Never raises."""
     text = _to_text(data[:MAX_BYTES].translate(None, _C0) if _is_bytewise(data) else data[:MAX_BYTES])
+    return clean(text) if not _is_bytewise(data) else _breaks(text, controls=not text.isascii())
+
+
+def clean(text: str) -> str:
+    """The text without control characters; tabs are spaces, every kind of newline is \\n."""
+    return _breaks(text, controls=True)
+
+
+def _breaks(text: str, *, controls: bool) -> str:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if not text.isascii() or not _is_bytewise(data):
-        text = CONTROLS.sub("", text)
-    return text
+    text = text.replace("\t", " ")
+    return _CONTROLS.sub("", text) if controls else text
 
 
 def _is_bytewise(data: bytes) -> bool:

@@ -3,9 +3,10 @@
 import html
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from worker.captions.cues import Cue, Word
-from worker.captions.decode import CONTROLS
+from worker.captions.decode import clean
 
 LATEST = 1000 * 3_600_000  # ms; a later time is a broken one
 _TAG = re.compile(
@@ -26,11 +27,27 @@ def milliseconds(hours: str | None, minutes: str, seconds: str, fraction: str | 
     return whole * 1000 + (int(fraction.ljust(3, "0")[:3]) if fraction else 0)
 
 
+def clocks(stamps: Iterable[str]) -> list[int]:
+    """Stamps as `clock` reads them. A long video has 200 000: the usual form hh:mm:ss.fff is read here."""
+    return [
+        _minute(stamp[:5]) + int(stamp[6:8] + stamp[9:])
+        if len(stamp) == 12 and stamp[2] == ":"
+        else clock(stamp)
+        for stamp in stamps
+    ]
+
+
 def clock(stamp: str) -> int:
     """`[h:]mm:ss[.fff]`, already known to have that form, in milliseconds."""
     whole, _, fraction = stamp.replace(",", ".").partition(".")
     parts = whole.split(":")
     return milliseconds(parts[-3] if len(parts) > 2 else None, parts[-2], parts[-1], fraction)
+
+
+@lru_cache(maxsize=64)
+def _minute(hours_minutes: str) -> int:
+    """`hh:mm` in milliseconds. Stamps that follow each other share it, so it is read once."""
+    return (int(hours_minutes[:2]) * 60 + int(hours_minutes[3:])) * 60_000
 
 
 def rows(text: str) -> str:
@@ -46,7 +63,7 @@ def unescape(text: str) -> str:
     if "&" not in text:
         return text
     text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
-    return CONTROLS.sub("", text.replace("\xa0", " ").replace("\r", "\n"))
+    return clean(text)
 
 
 def strip_tags(text: str) -> str:
@@ -77,10 +94,15 @@ def tidy_words(words: Iterable[Word]) -> tuple[Word, ...]:
     return tuple(tidy)
 
 
-def timed_cue(start: int, end: int, pieces: Iterable[Word], speaker: str | None = None) -> Cue | None:
-    """A cue from pieces whose times are known; None when they hold no text."""
-    words = tidy_words(pieces)
-    text = "".join([word.text for word in words])
+def timed_cue(
+    start: int, end: int, times: list[int], texts: list[str], speaker: str | None = None
+) -> Cue | None:
+    """A cue from pieces of text whose times are known; None when they hold no text."""
+    text = "".join(texts)
+    words = tuple(map(Word, times, texts))
+    if "" in texts or text != text.strip() or "\n\n" in text or " \n" in text or "\n " in text:
+        words = tidy_words(words)
+        text = "".join([word.text for word in words])
     if not text:
         return None
     return Cue(start, end, text, speaker, words if len(words) > 1 else ())
@@ -92,11 +114,12 @@ def marked_cue(start: int, end: int, payload: str) -> Cue | None:
         text = rows(payload)
         return Cue(start, end, text) if text else None
     payload, speaker = _voices(payload)
-    parts = _STAMP.split(payload)
+    parts = _STAMP.split(payload.strip())
     if len(parts) > 1:
-        texts = [_plain(part) for part in parts[::2]]
-        times = [start, *(clock(stamp) for stamp in parts[1::2])]
-        return timed_cue(start, end, map(Word, times, texts), speaker)
+        texts = parts[::2]
+        if "&" in payload or "\\" in payload or payload.count("<") >= len(texts):  # more than the stamps
+            texts = [_plain(text) for text in texts]
+        return timed_cue(start, end, [start, *clocks(parts[1::2])], texts, speaker)
     text = rows(_plain(payload))
     return Cue(start, end, text, speaker) if text else None
 

@@ -4,18 +4,19 @@ import json
 import re
 
 from worker.captions.cues import Cue, Transcript
-from worker.captions.decode import CONTROLS
+from worker.captions.decode import clean
+from worker.captions.markup import rows
 
-_UNSAFE = re.compile(r"[\r\t\v\f\x1c-\x1e\x85\u2028\u2029]|\A\s|\s\Z|\n\s|\s\n")
-_SRT_TAG = re.compile(r"<(?=[/A-Za-z0-9])")
+_SRT_TAG = re.compile(r"<(?=[/A-Za-z]|[0-9]+:)")
+_TWO = [f"{number:02}" for number in range(100)]  # looked up: formatting is what stamps would cost
+_THREE = [f"{number:03}" for number in range(1000)]
 
 
 def safe_rows(text: str) -> str:
     """The text as rows that no format can take for its own structure: none empty, no control characters."""
-    if not _UNSAFE.search(text):
+    if text.isprintable() and text == text.strip():  # by far the most; no printable character parts rows
         return text
-    lines = CONTROLS.sub("", text.replace("\r", "\n").replace("\u2028", "\n").replace("\t", " ")).split("\n")
-    return "\n".join(row for line in lines if (row := line.strip()))
+    return rows(clean(text.replace("\u2028", "\n")))
 
 
 def one_line(text: str) -> str:
@@ -71,7 +72,9 @@ def _escape(text: str) -> str:
 def _stamp(moment: int, separator: str) -> str:
     seconds, fraction = divmod(moment, 1000)
     minutes, seconds = divmod(seconds, 60)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}{separator}{fraction:03}"
+    hours, minutes = divmod(minutes, 60)
+    hour = _TWO[hours] if hours < 100 else str(hours)
+    return f"{hour}:{_TWO[minutes]}:{_TWO[seconds]}{separator}{_THREE[fraction]}"
 
 
 def write_json(transcript: Transcript) -> str:

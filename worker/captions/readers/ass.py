@@ -42,7 +42,8 @@ def _cue(line: str, columns: list[str]) -> Cue | None:
     fields = dict(zip(columns, line.split(",", len(columns) - 1), strict=True))
     start, end = _moment(fields["start"]), _moment(fields["end"])
     speaker = (fields.get("name") or fields.get("actor") or "").strip() or None
-    return timed_cue(start, end, _pieces(start, fields["text"]), speaker)
+    pieces = _pieces(start, fields["text"])
+    return timed_cue(start, end, [at for at, _ in pieces], [said for _, said in pieces], speaker)
 
 
 def _moment(stamp: str) -> int:

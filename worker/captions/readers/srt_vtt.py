@@ -7,9 +7,9 @@ engine finds fastest; what lies between two timing lines is a cue's payload.
 import re
 
 from worker.captions.cues import Cue, ReadResult
-from worker.captions.markup import LATEST, marked_cue, milliseconds
+from worker.captions.markup import LATEST, clocks, marked_cue
 
-_TIME = r"(?:([0-9]{1,4}):)?([0-9]{1,3}):([0-9]{1,2})(?:[.,:]([0-9]{1,3})[0-9]{0,6})?"
+_TIME = r"((?:[0-9]{1,4}:)?[0-9]{1,3}:[0-9]{1,2}(?:[.,][0-9]{1,3})?)[0-9]{0,6}"
 _TIMING = re.compile(rf"\n[ \t]*{_TIME}[ \t]*-{{1,3}}>[ \t]*{_TIME}(?:[ \t][^\n]*)?(?=\n|\Z)")
 _ARROW = re.compile(r"\n[^\n]*[0-9][^\n]*-->[^\n]*")
 _NEXT_NUMBER = re.compile(r"(?:\A|\n)[ \t]*[0-9]{1,9}[ \t]*\Z")
@@ -28,25 +28,21 @@ def read_srt(text: str) -> ReadResult:
 
 def _read(text: str, *, after_blank: bool) -> ReadResult:
     text = "\n" + text.rstrip()
-    found = list(_TIMING.finditer(text))
-    skipped = text.count("-->") - len(found)
-    if skipped:
-        skipped = max(0, len(_ARROW.findall(text)) - len(found))
+    parts = _TIMING.split(text)
+    payloads = parts[3::3]
+    skipped = 0
+    if text.count("-->") > len(payloads):
+        skipped = max(0, len(_ARROW.findall(text)) - len(payloads))
     cues: list[Cue] = []
-    ends = [match.start() for match in found[1:]]
-    ends.append(len(text))
-    for match, stop in zip(found, ends, strict=True):
-        h1, m1, s1, f1, h2, m2, s2, f2 = match.groups()
-        start, end = milliseconds(h1, m1, s1, f1), milliseconds(h2, m2, s2, f2)
-        if max(start, end) > LATEST:
+    last = len(payloads) - 1
+    timed = zip(clocks(parts[1::3]), clocks(parts[2::3]), payloads, strict=True)
+    for index, (start, end, payload) in enumerate(timed):
+        if start > LATEST or end > LATEST:
             skipped += 1
             continue
-        payload = text[match.end() + 1 : stop]
-        if payload[-1:].isdigit():  # perhaps the next cue's number, which stands right above its times
-            payload = _NEXT_NUMBER.sub("", payload) if stop < len(text) else payload
-        if not after_blank:
-            payload = _first_block(payload)
-        cue = marked_cue(start, end, payload)
+        if index < last and payload[-1:].isdigit():  # the next cue's number stands right above its times
+            payload = _NEXT_NUMBER.sub("", payload)
+        cue = marked_cue(start, end, payload if after_blank else _first_block(payload))
         if cue:
             cues.append(cue)
     return ReadResult(cues, skipped)
@@ -54,6 +50,4 @@ def _read(text: str, *, after_blank: bool) -> ReadResult:
 
 def _first_block(payload: str) -> str:
     """What stands before the first empty line; a line with a space in it is a row of the cue."""
-    if payload[:1] == "\n":
-        return ""
-    return payload.partition("\n\n")[0]
+    return payload[1:].partition("\n\n")[0] if payload[1:2] != "\n" else ""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from worker.captions.cues import READABLE, Cue, ReadResult, Word
-from worker.captions.decode import CONTROLS
+from worker.captions.decode import clean
 from worker.captions.markup import LATEST, rows, strip_tags, timed_cue, unescape
 from worker.captions.readers.xml import Attributes, Block, read_blocks
 
@@ -63,8 +63,8 @@ def _event_cue(event: dict[str, Any]) -> Cue | None:
     end = start + _moment(event.get("dDurationMs", READABLE))
     words = []
     for segment in segments:
-        said = CONTROLS.sub("", segment.get("utf8") or "")
-        words.append(Word(start + _moment(segment.get("tOffsetMs", 0)), said.replace("\r", "\n")))
+        said = clean(segment.get("utf8") or "")
+        words.append(Word(start + _moment(segment.get("tOffsetMs", 0)), said))
     return _cue(start, end, words)
 
 
@@ -72,7 +72,7 @@ def _cue(start: int, end: int, words: list[Word]) -> Cue | None:
     if len({word.start for word in words}) == 1:  # one time for all of it says nothing about words
         text = rows("".join([word.text for word in words]))
         return Cue(start, end, text) if text else None
-    return timed_cue(start, end, words)
+    return timed_cue(start, end, [word.start for word in words], [word.text for word in words])
 
 
 def _moment(value: Any, scale: int = 1) -> int:
