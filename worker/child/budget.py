@@ -1,0 +1,69 @@
+"""Counts every byte a child reads from the network and stops it at the limit."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from shared.errors import Code
+from worker.child.abort import TRIPWIRE
+
+PAGE_LIMIT = 64 * 1024 * 1024  # bytes of one page, manifest or API answer, held in memory
+_CHUNK = 256 * 1024
+
+
+class Budget:
+    """Bytes fetched so far against a limit; safe to use from fragment threads."""
+
+    def __init__(self, limit: int, on_bytes: Callable[[], None]) -> None:
+        self.limit = limit
+        self.fetched = 0
+        self._on_bytes = on_bytes
+        self._lock = threading.Lock()
+
+    def start(self, already: int = 0) -> None:
+        """Begin to count anew, with what an earlier attempt left on disk."""
+        self.fetched = already
+
+    def add(self, count: int) -> None:
+        """Count bytes; raises Abort(TOO_LARGE) above the limit."""
+        with self._lock:
+            self.fetched += count
+            over = self.fetched > self.limit
+        self._on_bytes()
+        if over:
+            raise TRIPWIRE.trip(Code.TOO_LARGE, f"more than {self.limit} bytes")
+
+    @contextmanager
+    def at_most(self, limit: int) -> Iterator[None]:
+        """Count separately, against a smaller limit, while something small is fetched."""
+        saved = (self.limit, self.fetched)
+        self.limit, self.fetched = limit, 0
+        try:
+            yield
+        finally:
+            self.limit, self.fetched = saved
+
+    def watch(self, response: Any) -> Any:
+        """Make a yt-dlp response count what is read from it; reading it whole is bounded."""
+        read = response.read
+
+        def counted(amount: int | None = None) -> bytes:
+            if amount is not None and amount >= 0:
+                block: bytes = read(amount)
+                self.add(len(block))
+                return block
+            return self._whole(read)
+
+        response.read = counted
+        return response
+
+    def _whole(self, read: Callable[[int], bytes]) -> bytes:
+        blocks, size = [], 0
+        while block := read(_CHUNK):
+            self.add(len(block))
+            blocks.append(block)
+            size += len(block)
+            if size > PAGE_LIMIT:
+                raise TRIPWIRE.trip(Code.TOO_LARGE, f"a page of more than {PAGE_LIMIT} bytes")
+        return b"".join(blocks)

@@ -1,0 +1,64 @@
+"""The thumbnail and the info JSON. Nice to have: a failing thumbnail never spoils a job."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from yt_dlp.networking import Request
+
+from worker.child.abort import TRIPWIRE, Abort
+from worker.child.ydl import Downloader, Info
+
+log = logging.getLogger("linkferry.child")
+
+MAX_THUMBNAIL = 10 * 1024 * 1024  # bytes
+_MAX_TRIES = 4
+# Cookies, signed headers and per-fragment addresses are nobody's business; the rest describes the media.
+_SECRET = frozenset({"cookies", "http_headers", "fragments", "request_data", "downloader_options", "hls_aes"})
+_HEADS: tuple[tuple[bytes, str], ...] = (
+    (b"\xff\xd8\xff", "jpg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"GIF8", "gif"),
+)
+
+
+def fetch_thumbnail(ydl: Downloader, info: Info, work_dir: Path) -> Path | None:
+    """The best thumbnail that can be fetched and is an image, else None."""
+    offered = info.get("thumbnails") or ([{"url": info["thumbnail"]}] if info.get("thumbnail") else [])
+    for item in list(offered)[: -_MAX_TRIES - 1 : -1]:
+        TRIPWIRE.reset()
+        try:
+            with ydl.budget.at_most(MAX_THUMBNAIL):
+                data = ydl.urlopen(Request(item["url"], headers=item.get("http_headers") or {})).read()
+            if extension := image_type(data):
+                path = work_dir / f"thumbnail.{extension}"
+                path.write_bytes(data)
+                return path
+        except (Exception, Abort) as error:
+            log.info("thumbnail: %s", error)
+    return None
+
+
+def image_type(data: bytes) -> str | None:
+    """The file extension for an image's first bytes; None when it is no image we know."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    if data[4:12] in (b"ftypavif", b"ftypavis"):
+        return "avif"
+    return next((extension for head, extension in _HEADS if data.startswith(head)), None)
+
+
+def write_info(ydl: Downloader, info: Info, work_dir: Path) -> Path:
+    """Write what yt-dlp knows as JSON, without anything signed or private."""
+    path = work_dir / "info.json"
+    cleaned = without_secrets(ydl.sanitize_info(dict(info), remove_private_keys=True))
+    path.write_text(json.dumps(cleaned, ensure_ascii=False), encoding="utf-8", errors="replace")
+    return path
+
+
+def without_secrets(value: Any) -> Any:
+    """The same value without the keys that hold cookies, headers and the like, at any depth."""
+    if isinstance(value, dict):
+        return {key: without_secrets(item) for key, item in value.items() if key not in _SECRET}
+    return [without_secrets(item) for item in value] if isinstance(value, list) else value

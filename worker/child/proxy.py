@@ -1,0 +1,132 @@
+"""A filtering HTTP proxy on loopback, inside the child, for libcurl.
+
+libcurl's sockets are not Python's, so the audit hook cannot see them. Its requests go through this proxy,
+whose outbound sockets are Python's. It starts when it is first needed.
+"""
+
+import logging
+import select
+import socket
+import threading
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import urlsplit
+
+from worker.child.abort import Abort
+
+log = logging.getLogger("linkferry.child")
+
+_MAX_HEAD = 64 * 1024  # bytes
+_TIMEOUT = 20.0  # seconds to connect and to read a request's head
+_IDLE = 120.0  # seconds without a byte in either direction
+_BLOCK = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a request wants to go; `head` is what the other end has to read first."""
+
+    host: str
+    port: int
+    head: bytes
+
+    @property
+    def is_tunnel(self) -> bool:
+        """True for CONNECT: the proxy answers by itself and then only passes bytes on."""
+        return not self.head
+
+
+def parse(head: bytes) -> Target | None:
+    """Read a request's head; None for anything but CONNECT or a plain http request. Pure."""
+    lines = head.split(b"\r\n")
+    parts = lines[0].decode("latin-1").split(" ")
+    if len(parts) != 3:
+        return None
+    method, address, version = parts
+    try:
+        if method == "CONNECT":
+            url = urlsplit(f"//{address}")
+            return Target(url.hostname, url.port, b"") if url.hostname and url.port else None
+        url = urlsplit(address)
+        if url.scheme != "http" or not url.hostname:
+            return None
+        path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        kept = [line for line in lines[1:] if not line.lower().startswith((b"proxy-", b"connection:"))]
+        first = f"{method} {path} {version}".encode("latin-1")
+        # One request a connection: a second one may want to go elsewhere.
+        return Target(url.hostname, url.port or 80, b"\r\n".join([first, b"Connection: close", *kept]))
+    except ValueError:  # a port that is no number
+        return None
+
+
+@cache
+def address() -> str:
+    """The proxy's URL; starts it in this process on the first call."""
+    server = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=_accept, args=(server,), name="proxy", daemon=True).start()
+    return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def _accept(server: socket.socket) -> None:
+    while True:
+        client, _ = server.accept()
+        threading.Thread(target=_serve, args=(client,), name="proxy", daemon=True).start()
+
+
+def _serve(client: socket.socket) -> None:
+    with client:
+        try:
+            _carry(client)
+        except Abort as abort:  # the tripwire keeps it; curl only learns that it did not work
+            log.info("the proxy refused: %s", abort)
+            _answer(client, b"403 Forbidden")
+        except OSError as error:
+            log.debug("the proxy failed: %s", error)
+            _answer(client, b"502 Bad Gateway")
+
+
+def _answer(client: socket.socket, status: bytes) -> None:
+    try:
+        client.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    except OSError:
+        log.debug("the proxy's client has gone")
+
+
+def _carry(client: socket.socket) -> None:
+    client.settimeout(_TIMEOUT)
+    head, body = _read_head(client)
+    target = parse(head)
+    if target is None:
+        _answer(client, b"400 Bad Request")
+        return
+    with socket.create_connection((target.host, target.port), timeout=_TIMEOUT) as upstream:
+        if target.is_tunnel:
+            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            upstream.sendall(body)
+        else:
+            upstream.sendall(target.head + b"\r\n\r\n" + body)
+        _relay(client, upstream)
+
+
+def _read_head(client: socket.socket) -> tuple[bytes, bytes]:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        block = client.recv(_BLOCK)
+        if not block or len(data) > _MAX_HEAD:
+            raise ConnectionError("no whole request")
+        data += block
+    head, _, body = data.partition(b"\r\n\r\n")
+    return head, body
+
+
+def _relay(client: socket.socket, upstream: socket.socket) -> None:
+    other = {client: upstream, upstream: client}
+    while True:
+        ready, _, _ = select.select([client, upstream], [], [], _IDLE)
+        if not ready:
+            return
+        for source in ready:
+            block = source.recv(_BLOCK)
+            if not block:
+                return
+            other[source].sendall(block)

@@ -1,0 +1,134 @@
+"""One job inside its child: holds what probing found, and answers the worker's calls."""
+
+import itertools
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from shared.errors import Code, JobError
+from shared.options import Options
+from worker.child import captions, describe, downloads, extras, formats, links
+from worker.child.abort import TRIPWIRE
+from worker.child.budget import Budget
+from worker.child.protocol import CaptionFile, Limits, Media, StreamFile
+from worker.child.wire import Wire
+from worker.child.ydl import Downloader, Info, options
+
+_MAX_COUNTED = 1000  # entries of a playlist
+_COUNTING_TIME = 5.0  # seconds
+_NOT_ENDED = frozenset({"is_live", "is_upcoming"})
+
+
+class _Extraction(Downloader):
+    """A downloader that takes the first entry of a playlist and never looks at the others."""
+
+    def __init__(self, playlist_limit: int, **rest: Any) -> None:
+        self.playlist_limit = playlist_limit
+        self.playlist_count: int | None = None
+        super().__init__(**rest)
+
+    def process_ie_result(self, ie_result: Info, download: bool = True, extra_info: Any = None) -> Any:
+        """Replace a playlist, however deep, by its first entry. Raises JobError(PLAYLIST)."""
+        if ie_result.get("_type") in ("playlist", "multi_video"):
+            ie_result = self._first_entry(ie_result)
+        return super().process_ie_result(ie_result, download, extra_info)
+
+    def _first_entry(self, playlist: Info) -> Info:
+        entries = iter(playlist.get("entries") or ())
+        first = next((entry for entry in entries if entry), None)
+        if first is None:
+            raise JobError(Code.UNSUPPORTED, "an empty playlist")
+        count, is_exact = _count(playlist, entries)
+        if count > 1:
+            if self.playlist_limit < 1:
+                number = str(count) if is_exact else f"more than {count - 1}"
+                raise JobError(Code.PLAYLIST, sentence=f"That link is a playlist of {number} videos.")
+            self.playlist_count = self.playlist_count or count
+        for key in ("extractor", "extractor_key", "webpage_url"):
+            if first.get("_type", "video") == "video":
+                first.setdefault(key, playlist.get(key))
+        return dict(first)
+
+
+def _count(playlist: Info, rest: Iterable[Any]) -> tuple[int, bool]:
+    """How many entries, and whether that is exact; lazy lists are counted for a while only."""
+    stated = playlist.get("playlist_count")
+    if isinstance(stated, int) and stated > 0:
+        return stated, True
+    if isinstance(playlist.get("entries"), list):
+        return len(playlist["entries"]), True
+    count, give_up = 1, time.monotonic() + _COUNTING_TIME
+    for _ in itertools.islice(rest, _MAX_COUNTED):
+        count += 1
+        if time.monotonic() > give_up:
+            return count, False
+    return count, count <= _MAX_COUNTED
+
+
+class Session:
+    """The state of one job's child. Every method raises what went wrong; `failures` explains it."""
+
+    def __init__(
+        self,
+        work_dir: Path,
+        limits: Limits,
+        cookie_file: Path | None,
+        wire: Wire | None,
+        extractors: dict[str, Any] | None,
+    ) -> None:
+        self.work_dir = work_dir
+        self.limits = limits
+        self.wire = wire
+        self.budget = Budget(limits.max_bytes, wire.heartbeat if wire else lambda: None)
+        self.ydl = _Extraction(
+            limits.playlist_limit, params=options(cookie_file), budget=self.budget, extractors=extractors
+        )
+        self._info: Info | None = None
+
+    @property
+    def info(self) -> Info:
+        """What `probe` found. Raises JobError when nothing was probed."""
+        if self._info is None:
+            raise JobError(Code.INTERNAL, "nothing was probed yet")
+        return self._info
+
+    def probe(self, link: str) -> Media:
+        """Look at a link; refuses what is live, protected, or no media."""
+        links.check_link(link, self.ydl._ies.values())
+        self.budget.start()
+        info = self.ydl.extract_info(link, download=False)
+        if not info:
+            raise JobError(Code.UNSUPPORTED, "the extractor returned nothing")
+        _check(info)
+        self._info = info
+        return describe.describe(info, self.ydl.playlist_count)
+
+    def download(self, wanted: Options) -> tuple[StreamFile, ...]:
+        """Fetch the formats that fit into the work folder, resuming what is there."""
+        choices = formats.select(describe.all_formats(self.info), wanted)
+        if not choices:
+            raise JobError(Code.NO_FORMAT, "no format can be fetched")
+        if formats.known_too_large(choices, self.limits.max_bytes):
+            raise JobError(Code.TOO_LARGE, f"larger than {self.limits.max_bytes} bytes by what the site says")
+        return downloads.fetch_all(self.ydl, self.info, choices, self.work_dir, self.wire)
+
+    def captions(self, languages: tuple[str, ...]) -> tuple[CaptionFile, ...]:
+        """Fetch the caption tracks that fit the languages."""
+        return captions.fetch_all(self.ydl, self.info, languages, self.work_dir)
+
+    def extras(self) -> tuple[Path | None, Path]:
+        """Fetch the thumbnail, if there is one, and write the info JSON."""
+        thumbnail = extras.fetch_thumbnail(self.ydl, self.info, self.work_dir)
+        TRIPWIRE.reset()
+        return thumbnail, extras.write_info(self.ydl, self.info, self.work_dir)
+
+
+def _check(info: Info) -> None:
+    if info.get("live_status") in _NOT_ENDED or info.get("is_live"):
+        raise JobError(Code.LIVE, str(info.get("live_status")))
+    offered = describe.all_formats(info)
+    if not formats.usable(offered):
+        if info.get("_has_drm"):
+            raise JobError(Code.DRM, "every format is protected")
+        raise JobError(Code.UNSUPPORTED, "no format that can be fetched over http")

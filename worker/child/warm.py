@@ -1,0 +1,205 @@
+"""One run of the warm process, seen from the worker: its control socket, and who waits for what."""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import os
+import signal
+import socket
+import sys
+from collections import deque
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import ValidationError
+
+import worker
+from worker.child.client import ChildCrashed
+from worker.child.control import MAX_PACKET, REPORT, Ended, Fork, Forked, Identified, Identify, Signal, Warm
+from worker.child.protocol import Identity
+
+log = logging.getLogger(__name__)
+
+_ANSWER_TIME = 10.0  # seconds until the warm process must answer a request
+_STOP_TIME = 2.0  # seconds to leave by itself once the worker hung up
+# Most of what yt-dlp says is of interest only to whoever looks for a fault.
+_LEVELS = {"DEBUG": logging.DEBUG, "INFO": logging.DEBUG, "WARNING": logging.INFO, "ERROR": logging.ERROR}
+_KEPT_ENVIRONMENT = frozenset(
+    {"PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR"}
+)
+
+
+class WarmProcessDied(ChildCrashed):
+    """The warm process ended while something waited for it; its children are gone, too."""
+
+
+class WarmProcess:
+    """Start with `start`, wait for `ready`; `gone` is set once it is of no more use."""
+
+    def __init__(self, process: asyncio.subprocess.Process, control: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        self.process = process
+        self.ready: asyncio.Future[None] = loop.create_future()
+        self.gone = asyncio.Event()
+        self.last_words: deque[str] = deque(maxlen=5)
+        self._ended: dict[int, asyncio.Future[int]] = {}
+        self._control = control
+        self._answers: dict[int, asyncio.Future[Identified | Forked]] = {}
+        self._numbers = itertools.count(1)
+        self._log_reader = asyncio.create_task(self._pass_on_log())
+        loop.add_reader(control, self._read)
+
+    @classmethod
+    async def start(cls, home: str) -> Self:
+        """Start the process; `home` is an empty folder it may use as its home."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        with theirs:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", "worker.child.zygote", str(theirs.fileno()), str(os.getpid())),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.DEVNULL,
+                    stderr=asyncio.subprocess.PIPE,
+                    pass_fds=(theirs.fileno(),),
+                    cwd=home,
+                    env=_environment(home),
+                )
+            except BaseException:
+                ours.close()
+                raise
+        return cls(process, ours)
+
+    async def identify(self, link: str) -> Identity | None:
+        """Ask which video a link means. Raises WarmProcessDied."""
+        number = next(self._numbers)
+        answer = await self._ask(Identify(request=number, link=link))
+        return answer.identity if isinstance(answer, Identified) else None
+
+    async def fork(self, end: socket.socket) -> int:
+        """Fork a child that speaks on this socket; returns its process id. Raises WarmProcessDied."""
+        answer = await self._ask(Fork(request=next(self._numbers)), end.fileno())
+        if not isinstance(answer, Forked):
+            raise WarmProcessDied("the warm process gave a wrong answer")
+        return answer.pid
+
+    async def signal(self, pid: int, number: int) -> None:
+        """Signal a child's process group, if it still runs."""
+        with contextlib.suppress(OSError):
+            await self._send(Signal(pid=pid, number=number))
+
+    def ended(self, pid: int) -> "asyncio.Future[int]":
+        """The future exit status of a child, negative for a signal."""
+        return self._ended[pid]
+
+    def forget(self, pid: int) -> None:
+        """Nobody asks for this child's status any more."""
+        self._ended.pop(pid, None)
+
+    async def stop(self) -> None:
+        """Hang up, and wait until the process has ended its children and itself."""
+        self._hang_up()
+        try:
+            async with asyncio.timeout(_STOP_TIME):
+                await self.process.wait()
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+        await self._log_reader
+
+    def _hang_up(self) -> None:
+        if self.gone.is_set():
+            return
+        self.gone.set()
+        asyncio.get_running_loop().remove_reader(self._control)
+        self._control.close()
+        gone = WarmProcessDied("the warm process died")
+        waiters: list[asyncio.Future[Any]] = [self.ready, *self._answers.values()]
+        for waiting in waiters:
+            if not waiting.done():
+                waiting.set_exception(gone)
+                waiting.exception()  # marks it as seen: nobody may be waiting any more
+        for child in self._ended.values():
+            if not child.done():
+                child.set_result(-signal.SIGKILL)
+
+    async def _ask(self, request: Identify | Fork, *descriptors: int) -> Identified | Forked:
+        answer: asyncio.Future[Identified | Forked] = asyncio.get_running_loop().create_future()
+        self._answers[request.request] = answer
+        try:
+            async with asyncio.timeout(_ANSWER_TIME):
+                await self._send(request, *descriptors)
+                return await answer
+        except (TimeoutError, OSError) as error:
+            self._hang_up()
+            raise WarmProcessDied(f"the warm process does not answer: {error!r}") from error
+        finally:
+            del self._answers[request.request]
+
+    async def _send(self, request: Identify | Fork | Signal, *descriptors: int) -> None:
+        packet = request.model_dump_json().encode()
+        while not self.gone.is_set():
+            try:
+                socket.send_fds(self._control, [packet], descriptors)
+                return
+            except BlockingIOError:  # its queue is full; it empties within milliseconds
+                await asyncio.sleep(0.005)
+        raise ConnectionResetError("the warm process has gone")
+
+    def _read(self) -> None:
+        try:
+            packet = self._control.recv(MAX_PACKET)
+        except BlockingIOError:
+            return
+        except OSError:
+            packet = b""
+        try:
+            if packet:
+                self._handle(REPORT.validate_json(packet))
+            else:
+                self._hang_up()
+        except ValidationError:
+            log.exception("the warm process said something odd")
+            self._hang_up()
+
+    def _handle(self, report: Warm | Identified | Forked | Ended) -> None:
+        match report:
+            case Warm():
+                if not self.ready.done():
+                    self.ready.set_result(None)
+            case Ended():
+                child = self._ended.get(report.pid)
+                if child is not None and not child.done():
+                    child.set_result(report.status)
+            case Forked() | Identified():
+                answer = self._answers.get(report.request)
+                wanted = answer is not None and not answer.done()
+                if isinstance(report, Forked) and wanted:
+                    self._ended[report.pid] = asyncio.get_running_loop().create_future()
+                if answer is not None and wanted:
+                    answer.set_result(report)
+
+    async def _pass_on_log(self) -> None:
+        assert self.process.stderr is not None  # noqa: S101 - it is a pipe
+        level = logging.DEBUG
+        while True:
+            try:
+                line = await self.process.stderr.readline()
+            except ValueError:  # longer than the stream's limit
+                continue
+            if not line:
+                return
+            text = line.decode(errors="replace").rstrip()
+            level = _LEVELS.get(text.partition(" ")[0], level)  # a traceback goes on at its own level
+            self.last_words.append(text)
+            log.log(level, "%s", text)
+
+
+def _environment(home: str) -> dict[str, str]:
+    """No secrets of the worker's, no proxies, nothing of the user's own configuration."""
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT_ENVIRONMENT}
+    root = str(Path(next(iter(worker.__path__))).parent)
+    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    caches = {"XDG_CACHE_HOME": home, "XDG_CONFIG_HOME": home, "DENO_DIR": home, "DENO_NO_UPDATE_CHECK": "1"}
+    return {**kept, **caches, "HOME": home, "PYTHONPATH": path}

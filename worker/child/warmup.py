@@ -1,0 +1,59 @@
+"""What the warm process does once, so that no child has to: import, compile, and one whole small job."""
+
+import http.server
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from shared.options import Options
+from worker.child import links
+from worker.child.protocol import Limits
+from worker.child.session import Session
+
+_SIZE = 256 * 1024  # bytes; enough to go through every step of a download
+_LIMITS = Limits(max_bytes=2 * _SIZE, wall_clock=60, no_progress=60)
+
+
+class _SmallFile(http.server.BaseHTTPRequestHandler):
+    """Answers everything with a few bytes that call themselves a video."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "video/mp4")
+        self.send_header("Content-Length", str(_SIZE))
+        self.end_headers()
+        try:
+            self.wfile.write(bytes(_SIZE))
+        except ConnectionError:
+            return  # the extractor looks at the first bytes only
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keep quiet."""
+
+
+def warm_up() -> dict[str, Any]:
+    """Load the extractors, compile their patterns, and fetch one file. Leaves no thread and no socket."""
+    with tempfile.TemporaryDirectory() as folder:
+        session = Session(Path(folder), _LIMITS, None, None, None)
+        extractors = dict(session.ydl._ies)
+        links.identify("https://example.com/", extractors)
+        with http.server.HTTPServer(("127.0.0.1", 0), _SmallFile) as server:
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+            thread.start()
+            try:
+                session.probe(f"http://127.0.0.1:{server.server_port}/warm.mp4")
+                session.download(Options())
+            finally:
+                server.shutdown()
+                thread.join()
+                session.ydl.close()
+    return extractors
+
+
+def load_extractors(extractors: dict[str, Any]) -> Iterator[None]:
+    """Import the extractors, one a step: on an unknown page each one is asked whether it is its own."""
+    for extractor in extractors.values():
+        getattr(extractor, "extract_from_webpage", None)
+        yield

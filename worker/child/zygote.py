@@ -1,0 +1,147 @@
+"""The warm process: imports and tries everything once, then forks one child per job in milliseconds.
+
+Started by `server.py` as `python -m worker.child.zygote FD`, where FD is the control socket. It has one
+thread, ends when the worker does, and takes its children along.
+"""
+
+import gc
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from worker.child import guard, links, main, resume, warmup
+from worker.child.control import MAX_PACKET, REQUEST, Ended, Fork, Forked, Identified, Identify, Signal, Warm
+from worker.child.process import die_with_parent, kill_group
+from worker.child.protocol import Identity
+from worker.child.ydl import configure_log
+
+log = logging.getLogger("linkferry.child")
+
+_IDENTIFY_TIME = 1.0  # seconds; a link made to keep a pattern busy must not hold everybody up
+
+
+class _TooLong(Exception):
+    """Raised by the alarm while a pattern is being matched."""
+
+
+class Zygote:
+    """Waits for requests and for children to end."""
+
+    def __init__(self, control: socket.socket, extractors: dict[str, Any], idle_work: Iterator[None]) -> None:
+        self._control = control
+        self._extractors = extractors
+        self._idle_work: Iterator[None] | None = idle_work
+        self._children: set[int] = set()
+        self._wakeup, wakeup_writer = os.pipe()
+        for end in (self._wakeup, wakeup_writer):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(wakeup_writer, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGALRM, _alarm)
+        signal.signal(signal.SIGTERM, lambda *_: self._leave())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the worker's business
+
+    def run(self) -> NoReturn:
+        """Serve until the worker hangs up."""
+        self._report(Warm())
+        while True:
+            timeout = 0 if self._idle_work else None
+            ready, _, _ = select.select([self._control.fileno(), self._wakeup], [], [], timeout)
+            if self._wakeup in ready:
+                os.read(self._wakeup, 4096)
+            self._reap()
+            if self._control.fileno() in ready:
+                self._serve_one()
+            elif not ready and self._idle_work:
+                self._work_a_little()
+
+    def _work_a_little(self) -> None:
+        try:
+            next(self._idle_work or iter(()))
+        except StopIteration:
+            self._idle_work = None
+            gc.collect()
+            gc.freeze()
+
+    def _serve_one(self) -> None:
+        packet, descriptors, _, _ = socket.recv_fds(self._control, MAX_PACKET, 1)
+        if not packet:
+            self._leave()
+        match REQUEST.validate_json(packet):
+            case Fork(request=request):
+                self._fork(request, descriptors[0])
+            case Identify(request=request, link=link):
+                self._report(Identified(request=request, identity=self._identify(link)))
+            case Signal(pid=pid, number=number) if pid in self._children:
+                kill_group(pid, number)
+
+    def _fork(self, request: int, descriptor: int) -> None:
+        warm = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGCHLD, signal.SIGALRM, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
+            main.run(socket.socket(fileno=descriptor), warm, self._extractors)
+        os.close(descriptor)
+        self._children.add(pid)
+        self._report(Forked(request=request, pid=pid))
+
+    def _identify(self, link: str) -> Identity | None:
+        signal.setitimer(signal.ITIMER_REAL, _IDENTIFY_TIME)
+        try:
+            return links.identify(link, self._extractors)
+        except Exception as error:  # an extractor's own mistake, or the alarm
+            log.info("cannot identify a link: %r", error)
+            return None
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _reap(self) -> None:
+        for pid in list(self._children):
+            # Look without reaping: until it is reaped, the id of the group can belong to nobody else.
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                continue
+            kill_group(pid)
+            _, status = os.waitpid(pid, 0)
+            self._children.discard(pid)
+            self._report(Ended(pid=pid, status=os.waitstatus_to_exitcode(status)))
+
+    def _report(self, report: Warm | Identified | Forked | Ended) -> None:
+        try:
+            self._control.send(report.model_dump_json().encode())
+        except OSError:
+            self._leave()
+
+    def _leave(self) -> NoReturn:
+        for pid in self._children:
+            kill_group(pid)
+        for pid in self._children:
+            os.waitpid(pid, 0)
+        os._exit(0)
+
+
+def _alarm(*_: object) -> None:
+    raise _TooLong
+
+
+def start() -> NoReturn:
+    """Warm up and serve; the control socket's descriptor and the worker's pid are the arguments."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    die_with_parent(signal.SIGTERM, int(sys.argv[2]))
+    configure_log()
+    resume.install()
+    extractors = warmup.warm_up()
+    guard.install()
+    gc.collect()
+    gc.freeze()
+    Zygote(control, extractors, warmup.load_extractors(extractors)).run()
+
+
+if __name__ == "__main__":
+    start()
