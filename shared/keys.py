@@ -30,7 +30,9 @@ def load_keys(settings: Settings) -> list[str]:
             _create(path)
         lines = path.read_text(encoding="ascii").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"I cannot read or write the keys in {path}: {error}.") from error
+        raise ConfigError(
+            f"I cannot read or write the keys in {path} ({error}). Allow it, or set LINKFERRY_SECRET_KEYS."
+        ) from error
     return _checked([line.strip() for line in lines if line.strip()], str(path))
 
 
