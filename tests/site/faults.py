@@ -124,15 +124,15 @@ class Faults:
         return Response(media_type="video/mp4")
 
     async def endless(self, request: Request) -> Response:
-        """An mp4 of unknown length that never ends, at `rate` bytes a second if given."""
+        """An mp4 of unknown length that never ends, at `rate` bytes a second (default 50 million)."""
         head = self._library.root / "big" / "clip.mp4"
-        rate = number(request.query_params, "rate", 0)
+        rate = number(request.query_params, "rate", 50_000_000)
 
         async def body() -> AsyncIterator[bytes]:
             yield head.read_bytes()
             while True:
-                yield bytes(rate // 10 or BLOCK)
-                await asyncio.sleep(0.1 if rate else 0)
+                yield bytes(max(1, rate // 10))
+                await asyncio.sleep(0.1)
 
         return StreamingResponse(body(), media_type="video/mp4")
 

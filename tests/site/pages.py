@@ -20,6 +20,7 @@ CONTENT = {
     "hls60": "/hls60/index.m3u8",
     "dash": "/dash/manifest.mpd",
 }
+LENGTHS = {"/hls60/": 60, "/big/": 120}  # seconds; all other media last `DURATION`
 TRACKS = (("en", "English"), ("de", "Deutsch"))
 
 
@@ -60,6 +61,7 @@ async def watch(request: Request) -> Response:
     query = request.query_params
     title = query.get("title", TITLE)
     content = CONTENT.get(request.path_params["name"], "/embed/sample")
+    length = next((LENGTHS[part] for part in LENGTHS if part in content + query.get("media", "")), DURATION)
     query_string = f"?{request.url.query}" if request.url.query else ""
     base = str(request.base_url).rstrip("/")
     address = f"{base}{content}{query_string}" if content.startswith("/embed/") else base + content
@@ -69,7 +71,7 @@ async def watch(request: Request) -> Response:
         "name": title,
         "description": DESCRIPTION,
         "uploadDate": UPLOADED,
-        "duration": f"PT{query.get('duration', DURATION)}S",
+        "duration": f"PT{query.get('duration', length)}S",
         "thumbnailUrl": [f"{base}/media/thumbnail.jpg"],
         "contentUrl": address,
         "author": {"@type": "Organization", "name": UPLOADER},

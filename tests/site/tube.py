@@ -79,6 +79,7 @@ LIVE_STATUS = {
     "postlive": "post_live",
     "waslive": "was_live",
 }
+SORT_FIELDS = ["quality", "res", "fps", "hdr:12", "source", "vcodec", "channels", "acodec", "lang", "proto"]
 TITLE = "The ferry at noon, as the tube has it"
 
 
@@ -128,6 +129,7 @@ class Tube:
             "age_limit": 18 if scene == "age" else 0,
             "view_count": 12345,
             "live_status": LIVE_STATUS.get(scene, "not_live"),
+            "_format_sort_fields": SORT_FIELDS,
             "webpage_url": f"{base}tube/watch?v={video_id}",
             "formats": [f for f in formats(base, self._library) if keep(f)],
             **subtitles(base, video_id, scene, query),

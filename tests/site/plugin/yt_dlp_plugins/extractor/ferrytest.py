@@ -20,7 +20,7 @@ from yt_dlp.utils import ExtractorError, parse_qs
 _HOUR = 3600
 
 
-class FerryTestIE(InfoExtractor):
+class FerryTestIE(InfoExtractor):  # type: ignore[misc]  # yt-dlp comes without types
     """Asks the site what a video is, as YouTube's extractor asks its player API, and raises its refusals."""
 
     IE_NAME = "ferrytest"
