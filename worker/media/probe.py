@@ -55,7 +55,7 @@ class MediaInfo:
 
     `container` is mp4, mov, webm, mkv, mpegts, mp3, wav or ffprobe's own name; `names` are all of ffprobe's
     names for it. `whole` is False when the file ends before its declared size. `decoded` holds the times of
-    the frames that could be decoded: those of START_PACKETS at the start, then some from the last keyframe on.
+    the frames that could be decoded: of START_PACKETS at the start, then some from the last keyframe on.
     """
 
     path: Path

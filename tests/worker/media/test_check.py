@@ -1,0 +1,185 @@
+"""Broken, wrong and hostile files do not pass."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from shared.errors import Code, JobError
+from shared.options import Clip, MediaFormat, Options
+from tests.worker.media.conftest import DURATION, MakeSample, media
+from worker.media import Kind, check, convert, inspect, verify
+
+H264, AAC = "video h264", "audio aac"
+MP4 = Options(format=MediaFormat.MP4)
+
+
+async def fault(path: Path, format: str, expected: float | None = None) -> str:
+    """The detail of the BROKEN_FILE that verifying must raise."""
+    with pytest.raises(JobError) as caught:
+        await verify(path, Options(format=MediaFormat(format)), expected)
+    assert caught.value.code is Code.BROKEN_FILE
+    return caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("name", "format"),
+    [("h264-aac.mp4", "mp4"), ("vp9-opus.webm", "webm"), ("h264-aac.mkv", "mkv"), ("tone.wav", "wav")],
+)
+@pytest.mark.parametrize("share", [0.5, 0.99])
+async def test_a_file_that_was_cut_off(
+    sample: MakeSample, tmp_path: Path, name: str, format: str, share: float
+) -> None:
+    content = sample(name).read_bytes()
+    path = tmp_path / name
+    path.write_bytes(content[: int(len(content) * share)])
+    assert "ends before its declared size" in await fault(path, format)
+    with pytest.raises(JobError, match="declared size"):
+        await convert([path], tmp_path, Options(format=MediaFormat.MKV), lambda _: None)
+
+
+async def test_an_mp3_that_was_cut_off(sample: MakeSample, tmp_path: Path) -> None:
+    content = sample("tone.mp3").read_bytes()
+    path = tmp_path / "cut.mp3"
+    path.write_bytes(content[: len(content) // 2])
+    assert "its end cannot be decoded" in await fault(path, "mp3")
+
+
+@pytest.mark.parametrize(("name", "format"), [("h264-aac.mp4", "mp4"), ("aac.m4a", "m4a")])
+@pytest.mark.parametrize(("first", "last"), [(0.5, 1.0), (0.0, 0.5)])
+async def test_a_file_with_a_hole(
+    sample: MakeSample, tmp_path: Path, name: str, format: str, first: float, last: float
+) -> None:
+    content = sample(name).read_bytes()
+    data = content.index(b"mdat") + 4
+    start, end = (data + int((len(content) - data) * share) for share in (first, last))
+    path = tmp_path / name
+    path.write_bytes(content[:start] + bytes(end - start) + content[end:])
+    assert "cannot be decoded" in await fault(path, format)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"<!doctype html><html><body>Please log in</body></html>" * 50,
+        bytes(range(256)) * 400,
+        b"\0" * 5000,
+    ],
+    ids=["empty", "html", "garbage", "zeros"],
+)
+async def test_what_is_no_media(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "video.mp4"
+    path.write_bytes(content)
+    await fault(path, "mp4")
+
+
+@pytest.mark.parametrize("expected", [3.0, 60.0])
+async def test_a_wrong_duration(sample: MakeSample, expected: float) -> None:
+    assert "it lasts 6.0 s instead of" in await fault(sample("h264-aac.mp4"), "mp4", expected)
+
+
+async def test_another_container_than_asked_for(sample: MakeSample) -> None:
+    assert "it is mpegts, not mp4" in await fault(sample("really-ts.mp4"), "mp4")
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected", "fine"),
+    [(58.1, 60, True), (57.9, 60, False), (62.1, 60, False), (582.1, 600, True), (581, 600, False)],
+)
+def test_durations_may_differ_by_two_seconds_or_three_percent(
+    actual: float, expected: float, fine: bool
+) -> None:
+    info = media("mp4", H264, AAC, duration=actual, decoded=(0.0, 0.0, 0.0, actual))
+    if fine:
+        check(info, MP4, expected)
+    else:
+        with pytest.raises(JobError, match="it lasts"):
+            check(info, MP4, expected)
+
+
+def test_a_clip_is_measured_against_the_part_that_exists() -> None:
+    options = Options(clip=Clip(start=50, end=100))
+    info = media("mp4", H264, AAC, duration=10.0, decoded=(0.0, 9.0))
+    check(info, options, 60)
+    check(info, options, None)  # the source may end anywhere
+    with pytest.raises(JobError, match=r"it lasts 10\.0 s instead of 50\.0 s"):
+        check(info, options, 600)
+
+
+def test_streams_of_the_source_must_be_there() -> None:
+    silent = media("mp4", H264)
+    check(silent, MP4, 60, (Kind.VIDEO,))
+    with pytest.raises(JobError, match="it lost its audio"):
+        check(silent, MP4, 60, (Kind.VIDEO, Kind.AUDIO))
+    with pytest.raises(JobError, match="pictures where only sound"):
+        check(media("mp4", H264, AAC), Options(format=MediaFormat.M4A), 60)
+    check(media("mp4", AAC, "picture mjpeg", decoded=(0.0, 59.9)), Options(format=MediaFormat.M4A), 60)
+
+
+def test_junk_behind_an_mp4_is_harmless(sample: MakeSample, tmp_path: Path) -> None:
+    path = tmp_path / "junk.mp4"
+    path.write_bytes(sample("h264-aac.mp4").read_bytes() + b"\xff\xff\xff\x00junkjunk")
+    assert asyncio.run(inspect(path)).whole
+
+
+class Listener:
+    """Counts who connects to it."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.port = 0
+
+    def connected(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        writer.close()
+
+
+@pytest.fixture
+async def listener() -> AsyncIterator[Listener]:
+    counter = Listener()
+    server = await asyncio.start_server(counter.connected, "127.0.0.1", 0)
+    counter.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield counter
+
+
+HOSTILE = {
+    "playlist": "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\n{target}\n#EXT-X-ENDLIST\n",
+    "playlist with a key": '#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXT-X-KEY:METHOD=AES-128,URI="{target}"\n'
+    "#EXTINF:6,\n{target}\n#EXT-X-ENDLIST\n",
+    "concat script": "ffconcat version 1.0\nfile '{target}'\n",
+    "manifest": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period>'
+    '<AdaptationSet mimeType="video/mp4"><Representation id="1"><BaseURL>{target}</BaseURL></Representation>'
+    "</AdaptationSet></Period></MPD>",
+    "session description": "v=0\nc=IN IP4 127.0.0.1\nm=video {port} RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+    "reference": "RTSPtextrtsp://127.0.0.1:{port}/",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+@pytest.mark.parametrize("target", ["http://127.0.0.1:{port}/x.ts", "file:///etc/passwd", "neighbour.ts"])
+async def test_a_file_that_names_others_is_refused(
+    listener: Listener, sample: MakeSample, tmp_path: Path, text: str, target: str
+) -> None:
+    (tmp_path / "neighbour.ts").write_bytes(sample("really-ts.mp4").read_bytes())
+    path = tmp_path / "video.mp4"
+    target = target.format(port=listener.port)
+    path.write_text(text.format(target=target, port=listener.port))
+    with pytest.raises(JobError) as caught:
+        await inspect(path)
+    assert caught.value.code is Code.BROKEN_FILE
+    with pytest.raises(JobError):
+        await convert([path], tmp_path, Options(format=MediaFormat.MKV), lambda _: None)
+    assert listener.connections == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["-i.mp4", "http:x.mp4", "concat:a|b.mp4", "100%d.mp4", "two words;'quoted'.mp4", "día 🎬.mp4"]
+)
+async def test_a_name_is_only_a_name(sample: MakeSample, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(sample("late.mp4").read_bytes())
+    result = await convert([path], tmp_path, MP4, lambda _: None)
+    await verify(result, MP4, DURATION)

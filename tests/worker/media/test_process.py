@@ -1,0 +1,64 @@
+"""One tool's process: what its failures mean, and that it is gone when it should be."""
+
+import asyncio
+from pathlib import Path
+
+import psutil
+import pytest
+
+from shared.errors import Code, ConfigError, JobError
+from worker.media import process
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `run` start a shell in place of ffmpeg."""
+    monkeypatch.setattr(process, "_command", lambda _tool: ("sh", "-c"))
+
+
+@pytest.mark.parametrize(
+    ("stderr", "code"),
+    [
+        ("av_interleaved_write_frame(): No space left on device\n", Code.DISK_FULL),
+        ("Invalid data found when processing input\n", Code.BROKEN_FILE),
+        ("", Code.BROKEN_FILE),
+    ],
+)
+def test_a_failure_is_told_by_its_last_words(stderr: str, code: Code) -> None:
+    error = process.failure("ffmpeg", "one\n" * 20 + stderr)
+    assert error.code is code
+    assert len(error.detail.split("|")) == 4
+
+
+async def test_endless_complaints_are_read_and_forgotten(shell: None) -> None:
+    script = "i=0; while [ $i -lt 20000 ]; do echo complaint $i >&2; i=$((i+1)); done; exit 1"
+    with pytest.raises(JobError, match="complaint 19999"):
+        await process.run("ffmpeg", [script], lambda _: None)
+
+
+async def test_what_ignores_the_interrupt_is_killed_with_all_its_children(
+    shell: None, tmp_path: Path
+) -> None:
+    pids: list[int] = []
+    started = asyncio.Event()
+
+    def feed(data: bytes) -> None:
+        pids.extend(int(word) for word in data.split())
+        started.set()
+
+    task = asyncio.create_task(
+        process.run("ffmpeg", ["trap '' INT; sleep 60 & echo $$ $!; while :; do wait; done"], feed)
+    )
+    await started.wait()
+    task.cancel()
+    async with asyncio.timeout(1):
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert len(pids) == 2
+    for pid in pids:
+        assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+async def test_a_missing_tool_is_a_matter_of_installation() -> None:
+    with pytest.raises(ConfigError, match="apt install ffmpeg"):
+        await process.run("ffmpeg-that-nobody-has", [], lambda _: None)
