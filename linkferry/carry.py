@@ -142,7 +142,7 @@ def _refused(error: CommandError | JobError, asked: Asked, console: Console) -> 
     message = error.message if isinstance(error, JobError) else str(error)
     if asked.as_json:
         code = error.code if isinstance(error, JobError) else Code.INVALID_LINK
-        refusal = {
+        refusal: dict[str, object] = {
             "job_id": None,
             "state": "failed",
             "title": None,

@@ -8,10 +8,10 @@ from shared.filenames import safe_file_name
 
 from shared.jobs import Fence
 from shared.models import Artifact, ArtifactKind
-from shared.options import CaptionFormat, MediaFormat, Options
+from shared.options import CaptionFormat
 from shared.storage import Storage
 from worker.child.protocol import CaptionFile
-from worker.media import MediaInfo
+from worker.media import Kind, MediaInfo
 
 CONTENT_TYPES = {
     "mp4": "video/mp4",
@@ -44,16 +44,16 @@ class Draft:
     duration: float | None = None
 
 
-def media_draft(path: Path, facts: MediaInfo, title: str, options: Options) -> Draft:
+def media_draft(path: Path, facts: MediaInfo, title: str) -> Draft:
     """The video or audio itself; says what it really is, not what was asked for."""
-    is_audio = options.format.is_audio or facts.height is None
-    media_format = options.format if options.format.is_audio or not is_audio else MediaFormat.M4A
+    video = facts.of(Kind.VIDEO)
+    extension = path.suffix.lstrip(".").lower()
     return Draft(
-        kind=ArtifactKind.AUDIO if is_audio else ArtifactKind.VIDEO,
+        kind=ArtifactKind.VIDEO if video else ArtifactKind.AUDIO,
         path=path,
-        format=path.suffix.lstrip(".") or media_format,
-        file_name=safe_file_name(title, path.suffix.lstrip(".") or media_format),
-        height=facts.height,
+        format=extension,
+        file_name=safe_file_name(title, extension),
+        height=video[0].height if video else None,
         duration=facts.duration,
     )
 

@@ -118,7 +118,7 @@ class Attempt:
         result = await media.convert(inputs, self.work_dir, self._options, self.reporter.converted)
         await self.reporter.enter(Stage.VERIFY)
         facts = await media.verify(result, self._options, found.duration)
-        return media_draft(result, facts, found.title, self._options)
+        return media_draft(result, facts, found.title)
 
     async def _captions(self, child: Child, found: Media) -> list[Draft]:
         if not self._options.languages:

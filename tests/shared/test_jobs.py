@@ -1,0 +1,324 @@
+"""The life of a job: every move is one compare-and-set, and a worker that lost its job changes nothing."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select, update
+
+from shared import deliveries, jobs
+from shared.database import Database, db_now
+from shared.errors import Code, JobError
+from shared.ids import new_id
+from shared.jobs import Fence, LeaseLost
+from shared.models import Artifact, ArtifactKind, Delivery, Job, JobState, OutboxRow, Request
+from shared.retry import MAX_CRASHES, Verdict
+
+
+async def make_job(database: Database, link: str = "https://a.example/1", user: str = "telegram:1") -> UUID:
+    """A queued job; fails when an identical one is active."""
+    async with database.write() as session:
+        made = await jobs.insert(
+            session, link=link, site="a.example", user_key=user, options={}, link_key=link
+        )
+    assert made is not None
+    return made
+
+
+async def make_request(database: Database, job_id: UUID, platform: str = "telegram") -> UUID:
+    """Somebody who waits for the job."""
+    request = Request(
+        id=new_id(), event_key=str(new_id()), platform=platform, chat_id="c", user_id="u", job_id=job_id
+    )
+    async with database.write() as session:
+        session.add(request)
+    return request.id
+
+
+async def claim(database: Database) -> Fence:
+    """The next job, claimed."""
+    async with database.write() as session:
+        job = await jobs.claim(session, "worker-1")
+    assert job is not None
+    return Fence(job.id, job.attempt)
+
+
+async def load(database: Database, job_id: UUID) -> Job:
+    """The job as it is now."""
+    async with database.read() as session:
+        return (await session.scalars(select(Job).where(Job.id == job_id))).one()
+
+
+def an_artifact(job_id: UUID, seconds: float = 3600) -> Artifact:
+    """One stored file."""
+    return Artifact(
+        job_id=job_id, kind=ArtifactKind.VIDEO, format="mp4", file_name="a.mp4", content_type="video/mp4",
+        storage_key=f"{job_id}/{new_id()}.mp4", size=1, sha256="0" * 64,
+        expires_at=datetime.now(UTC) + timedelta(seconds=seconds),
+    )  # fmt: skip
+
+
+async def finish(database: Database, fence: Fence, seconds: float = 3600) -> None:
+    """Done, with one file that lives so long."""
+    async with database.write() as session:
+        await jobs.finish(session, fence, [an_artifact(fence.job_id, seconds)])
+
+
+async def test_a_new_job_is_queued_with_an_outbox_row(database: Database) -> None:
+    job_id = await make_job(database)
+    assert (await load(database, job_id)).state is JobState.QUEUED
+    async with database.read() as session:
+        assert [row.job_id for row in await jobs.unpublished(session)] == [job_id]
+
+
+async def test_an_identical_active_job_is_not_made_twice(database: Database) -> None:
+    await make_job(database)
+    async with database.write() as session:
+        again = await jobs.insert(
+            session, link="x", site="x", user_key="y", options={}, link_key="https://a.example/1"
+        )
+    assert again is None
+
+
+async def test_a_claim_takes_the_lease_and_counts_the_attempt(database: Database) -> None:
+    job_id = await make_job(database)
+    fence = await claim(database)
+    job = await load(database, job_id)
+    assert (fence.attempt, job.state, job.worker) == (1, JobState.RUNNING, "worker-1")
+    assert job.lease_until is not None
+    assert job.started_at is not None
+
+
+async def test_nobody_claims_a_running_job(database: Database) -> None:
+    await make_job(database)
+    await claim(database)
+    async with database.write() as session:
+        assert await jobs.claim(session, "worker-2") is None
+
+
+async def test_finishing_stores_artifacts_and_state_together(database: Database) -> None:
+    job_id = await make_job(database)
+    await finish(database, await claim(database))
+    async with database.read() as session:
+        job = await jobs.get(session, job_id)
+    assert job is not None
+    assert job.state is JobState.DONE
+    assert len(job.artifacts) == 1
+
+
+async def test_a_worker_that_lost_its_lease_can_write_nothing(database: Database) -> None:
+    job_id = await make_job(database)
+    stale = await claim(database)
+    async with database.write() as session:
+        await session.execute(update(Job).values(lease_until=db_now(-1)))
+        assert await jobs.requeue_expired(session) == [job_id]
+    fresh = await claim(database)
+    with pytest.raises(LeaseLost):
+        await finish(database, stale)
+    with pytest.raises(LeaseLost):
+        async with database.write() as session:
+            await jobs.renew(session, stale)
+    assert fresh.attempt == stale.attempt + 1
+    async with database.read() as session:
+        assert list(await session.scalars(select(Artifact))) == []
+
+
+async def test_a_live_lease_is_left_alone(database: Database) -> None:
+    await make_job(database)
+    await claim(database)
+    async with database.write() as session:
+        assert await jobs.requeue_expired(session) == []
+
+
+async def test_a_job_that_kills_three_workers_is_quarantined(database: Database) -> None:
+    job_id = await make_job(database)
+    for _ in range(MAX_CRASHES):
+        await claim(database)
+        async with database.write() as session:
+            await jobs.requeue_expired(session, everything=True)
+    job = await load(database, job_id)
+    assert (job.state, job.error_code, job.crashes) == (JobState.FAILED, Code.CRASHED, 3)
+
+
+async def test_crashes_and_failures_are_counted_apart(database: Database) -> None:
+    job_id = await make_job(database)
+    fence = await claim(database)
+    async with database.write() as session:
+        await jobs.fail(session, fence, JobError(Code.NETWORK), Verdict(0), "a.example")
+    async with database.write() as session:
+        assert await jobs.requeue_due(session) == [job_id]
+    await claim(database)
+    async with database.write() as session:
+        await jobs.requeue_expired(session, everything=True)
+    job = await load(database, job_id)
+    assert (job.failures, job.crashes) == (1, 1)
+
+
+async def test_a_retry_waits_its_time(database: Database) -> None:
+    await make_job(database)
+    fence = await claim(database)
+    async with database.write() as session:
+        await jobs.fail(session, fence, JobError(Code.NETWORK), Verdict(60), "a.example")
+        assert await jobs.requeue_due(session) == []
+        assert await jobs.claim(session, "w") is None
+
+
+async def test_a_permanent_failure_says_why(database: Database) -> None:
+    job_id = await make_job(database)
+    fence = await claim(database)
+    async with database.write() as session:
+        await jobs.fail(session, fence, JobError(Code.PRIVATE), Verdict(None), "a.example")
+    job = await load(database, job_id)
+    assert (job.state, job.error_code) == (JobState.FAILED, Code.PRIVATE)
+    assert job.error_message == JobError(Code.PRIVATE).message
+
+
+async def test_a_throttling_site_rests_for_everybody_and_the_longer_rest_wins(database: Database) -> None:
+    for seconds in (100, 10):
+        async with database.write() as session:
+            await jobs.cool_down(session, "a.example", seconds)
+    async with database.read() as session:
+        left = await jobs.resting(session, "a.example")
+        assert left is not None
+        assert left > 50
+        assert await jobs.resting(session, "b.example") is None
+
+
+async def test_releasing_counts_neither_as_crash_nor_as_failure(database: Database) -> None:
+    job_id = await make_job(database)
+    fence = await claim(database)
+    async with database.write() as session:
+        await jobs.release(session, fence)
+    job = await load(database, job_id)
+    assert (job.state, job.crashes, job.failures, job.run_after) == (JobState.QUEUED, 0, 0, None)
+    async with database.read() as session:
+        assert len(list(await session.scalars(select(OutboxRow)))) == 2
+
+
+async def test_a_cancelled_queued_job_never_starts(database: Database) -> None:
+    job_id = await make_job(database)
+    async with database.write() as session:
+        assert await jobs.cancel(session, job_id) is JobState.CANCELLED
+        assert await jobs.claim(session, "w") is None
+
+
+async def test_a_running_job_that_is_cancelled_can_write_nothing_but_its_end(database: Database) -> None:
+    job_id = await make_job(database)
+    fence = await claim(database)
+    async with database.write() as session:
+        assert await jobs.cancel(session, job_id) is JobState.RUNNING
+    with pytest.raises(LeaseLost):
+        await finish(database, fence)
+    async with database.write() as session:
+        assert await jobs.finish_cancelled(session, fence)
+    assert (await load(database, job_id)).state is JobState.CANCELLED
+
+
+async def test_whoever_asks_while_a_cancel_is_under_way_gets_a_job_of_their_own(database: Database) -> None:
+    job_id = await make_job(database)
+    await claim(database)
+    async with database.write() as session:
+        await jobs.cancel(session, job_id)
+        assert await jobs.find_reusable(session, link_key="https://a.example/1") is None
+    assert await make_job(database) != job_id
+
+
+async def test_one_of_two_askers_may_leave_without_stopping_the_other(database: Database) -> None:
+    job_id = await make_job(database)
+    first, second = await make_request(database, job_id), await make_request(database, job_id)
+    async with database.write() as session:
+        assert not await jobs.leave(session, first)
+    async with database.write() as session:
+        assert await jobs.leave(session, second)
+
+
+async def test_an_active_job_answers_for_its_link(database: Database) -> None:
+    job_id = await make_job(database)
+    async with database.read() as session:
+        found = await jobs.find_reusable(session, link_key="https://a.example/1")
+    assert found is not None
+    assert found.id == job_id
+
+
+async def test_a_finished_job_answers_until_its_files_expire(database: Database) -> None:
+    await make_job(database)
+    await finish(database, await claim(database), seconds=3600)
+    async with database.write() as session:
+        assert await jobs.find_reusable(session, link_key="https://a.example/1") is not None
+        await session.execute(update(Artifact).values(expires_at=db_now(-1)))
+        assert await jobs.find_reusable(session, link_key="https://a.example/1") is None
+
+
+async def test_the_second_spelling_of_a_link_joins_the_first(database: Database) -> None:
+    first = await make_job(database, "https://short.example/x")
+    fence = await claim(database)
+    async with database.write() as session:
+        assert await jobs.identify(session, fence, "media-x") is None
+    second = await make_job(database, "https://long.example/watch?v=x")
+    waiting = await make_request(database, second)
+    other = await claim(database)
+    async with database.write() as session:
+        twin = await jobs.identify(session, other, "media-x")
+        assert twin is not None
+        await jobs.join(session, other, twin.id)
+    async with database.read() as session:
+        assert (await session.get_one(Request, waiting)).job_id == first
+        found = await jobs.find_reusable(session, link_key="https://long.example/watch?v=x")
+        assert found is not None
+        assert found.id == first
+
+
+async def test_a_newcomer_is_served_before_the_backlog_of_somebody_else(database: Database) -> None:
+    for number in range(10):
+        await make_job(database, f"https://a.example/{number}", user="telegram:busy")
+    await claim(database)
+    newcomer = await make_job(database, "https://a.example/new", user="telegram:new")
+    assert (await claim(database)).job_id == newcomer
+
+
+async def test_newcomers_are_served_in_the_order_they_came(database: Database) -> None:
+    for number in range(5):
+        await make_job(database, f"https://a.example/{number}", user="telegram:busy")
+    await claim(database)
+    expected = [await make_job(database, f"https://b.example/{n}", user=f"telegram:{n}") for n in range(3)]
+    assert [(await claim(database)).job_id for _ in range(3)] == expected
+
+
+async def test_the_position_counts_who_is_served_before(database: Database) -> None:
+    ids = [await make_job(database, f"https://a.example/{number}") for number in range(3)]
+    async with database.read() as session:
+        places = [await jobs.position(session, await session.get_one(Job, job_id)) for job_id in ids]
+    assert places == [1, 2, 3]
+
+
+async def test_a_delivery_is_claimed_by_one_and_delivered_once(database: Database) -> None:
+    job_id = await make_job(database)
+    request_id = await make_request(database, job_id)
+    await finish(database, await claim(database))
+    async with database.write() as session:
+        assert await deliveries.pending(session, ["telegram"]) == [request_id]
+        assert await deliveries.claim(session, request_id) is not None
+        assert await deliveries.claim(session, request_id) is None
+        await deliveries.delivered(session, request_id, "m1")
+        assert await deliveries.pending(session, ["telegram"]) == []
+        assert (await session.get_one(Request, request_id)).delivery is Delivery.DELIVERED
+
+
+async def test_a_delivery_the_chat_refused_is_tried_again_later(database: Database) -> None:
+    job_id = await make_job(database)
+    request_id = await make_request(database, job_id)
+    await finish(database, await claim(database))
+    async with database.write() as session:
+        await deliveries.claim(session, request_id)
+        await deliveries.postpone(session, request_id)
+        assert await deliveries.pending(session, ["telegram"]) == []
+        await session.execute(update(Request).values(delivery_after=db_now(-1)))
+        assert await deliveries.pending(session, ["telegram"]) == [request_id]
+
+
+async def test_a_platform_that_is_not_served_here_is_left_to_others(database: Database) -> None:
+    job_id = await make_job(database)
+    await make_request(database, job_id, platform="slack")
+    await finish(database, await claim(database))
+    async with database.read() as session:
+        assert await deliveries.pending(session, ["telegram"]) == []
