@@ -65,6 +65,7 @@ def journey() -> str:
         "LINKFERRY_DATA_DIR": str(HOME / "data"),
         "LINKFERRY_ALLOWED_ADDRESSES": f"127.0.0.1:{site_port}",
         "LINKFERRY_PORT": str(port),
+        "LINKFERRY_LOG_FORMAT": "text",
     }
     print("Starting a media site and Linkferry; the first time, the site makes its clips ...", flush=True)
     with (
@@ -206,14 +207,14 @@ def wait_until_it_answers(name: str, process: subprocess.Popen[bytes], address: 
     started = time.monotonic()
     while time.monotonic() - started < START_SECONDS:
         if process.poll() is not None:
-            fail(f"the {name} ended with {process.returncode} before it answered.")
+            fail(f"{name} ended with {process.returncode} before it answered.")
         try:
             with NO_PROXY.open(address, timeout=5):
                 print(f"  {name:12} answers after {time.monotonic() - started:.1f} s: {address}", flush=True)
                 return
         except OSError:
             time.sleep(0.05)
-    fail(f"the {name} did not answer within {START_SECONDS} s.")
+    fail(f"{name} did not answer within {START_SECONDS} s.")
 
 
 def free_ports(count: int) -> list[int]:
