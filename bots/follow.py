@@ -8,6 +8,7 @@ from uuid import UUID
 
 from shared import jobs
 from shared.database import Database
+from shared.models import JobState, Stage
 from shared.queue import Queue
 from shared.results import JobView, Results
 
@@ -26,7 +27,7 @@ class Follower:
             job = await jobs.get(session, job_id)
             if job is None:
                 return None
-            place = await jobs.position(session, job) if job.state == "queued" else None
+            place = await jobs.position(session, job) if job.state is JobState.QUEUED else None
         return self._results.view(job, place)
 
     async def follow(self, job_id: UUID, poll: float = 1.0) -> AsyncIterator[JobView]:
@@ -62,7 +63,10 @@ class Follower:
 
 
 def _with_progress(view: JobView, event: dict[str, Any]) -> JobView:
+    """The view, with what a progress event says; an event that makes no sense changes nothing."""
     progress = {key: value for key, value in event.items() if key != "stage"}
-    return view.model_copy(
-        update={"stage": event.get("stage"), "progress": progress or None, "state": "running"}
-    )
+    try:
+        stage = Stage(event.get("stage", ""))
+    except ValueError:
+        return view
+    return view.model_copy(update={"stage": stage, "progress": progress or None, "state": JobState.RUNNING})

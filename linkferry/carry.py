@@ -62,8 +62,10 @@ async def get(settings: Settings, asked: Asked) -> int:
         origin = Origin("terminal", "terminal", "terminal", f"terminal:{new_id()}")
         submitted = await parts.intake.submit(command.link, command.options, origin)
         try:
-            async with _carried(parts):
-                view = await _follow(parts, submitted.job_id, console)
+            view = await parts.follower.view(submitted.job_id)
+            if view is None or view.state.is_active:
+                async with _carried(parts):
+                    view = await _follow(parts, submitted.job_id, console)
         except asyncio.CancelledError:
             await intake.cancel(parts.database, parts.queue, submitted.job_id, submitted.request_id)
             console.print("Cancelled.")

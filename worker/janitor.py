@@ -70,7 +70,7 @@ async def delete_orphans(tools: Tools, older_than: float = ORPHAN_AGE) -> int:
     """Delete stored files that a crash left without an artifact; returns how many."""
     await tools.storage.discard_unfinished(older_than)
     now = time.time()
-    old = [found.key async for found in tools.storage.scan() if found.stored_at < now - older_than]
+    old = [found.key async for found in tools.storage.keys() if found.stored_at < now - older_than]  # noqa: SIM118
     orphans = 0
     for start in range(0, len(old), 500):
         batch = old[start : start + 500]

@@ -40,14 +40,16 @@ class FileBody(Response):
     async def _send_blocks(self, send: Send, gone: "asyncio.Task[None]") -> None:
         descriptor = self._file.fileno()
         offset, end = self._span.start, self._span.end
-        while offset < end and not gone.done():
+        more = True  # an empty span, too, needs the one message that ends the response
+        while more and not gone.done():
             # anyio waits for the thread even when this task is cancelled, so the file is never closed
             # under a read (and the number of its descriptor never given to another file).
             block = await run_sync(os.pread, descriptor, min(BLOCK, end - offset), offset)
-            if not block:
+            if not block and offset < end:
                 raise OSError("the file became shorter while it was sent")
             offset += len(block)
-            await send({"type": "http.response.body", "body": block, "more_body": offset < end})
+            more = offset < end
+            await send({"type": "http.response.body", "body": block, "more_body": more})
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
-T = TypeVar("T")
+from shared.queue.backlog import Backlog
 
 WATCHER_BACKLOG = 32  # events a slow watcher may lag behind before it misses the oldest
 
@@ -33,8 +33,8 @@ class EmbeddedQueue:
 
     def __init__(self) -> None:
         self._jobs: asyncio.Queue[UUID] = asyncio.Queue()
-        self._watchers: dict[UUID, set[asyncio.Queue[dict[str, Any]]]] = defaultdict(set)
-        self._cancel_listeners: set[asyncio.Queue[UUID]] = set()
+        self._watchers: dict[UUID, set[Backlog[dict[str, Any]]]] = defaultdict(set)
+        self._cancel_listeners: set[Backlog[UUID]] = set()
 
     async def start(self) -> None:
         """Nothing to connect to."""
@@ -61,17 +61,15 @@ class EmbeddedQueue:
     async def publish_event(self, job_id: UUID, event: dict[str, Any]) -> None:
         """To the watchers of this job, if any; full ones lose their oldest event."""
         for backlog in self._watchers.get(job_id, ()):
-            if backlog.full():
-                backlog.get_nowait()
-            backlog.put_nowait(event)
+            backlog.offer(event)
 
     @asynccontextmanager
     async def watch(self, job_id: UUID) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         """Events of one job from now on."""
-        backlog: asyncio.Queue[dict[str, Any]] = asyncio.Queue(WATCHER_BACKLOG)
+        backlog: Backlog[dict[str, Any]] = Backlog(WATCHER_BACKLOG)
         self._watchers[job_id].add(backlog)
         try:
-            yield _drain(backlog)
+            yield backlog
         finally:
             self._watchers[job_id].discard(backlog)
             if not self._watchers[job_id]:
@@ -80,19 +78,14 @@ class EmbeddedQueue:
     async def publish_cancel(self, job_id: UUID) -> None:
         """To every listener in this process."""
         for listener in self._cancel_listeners:
-            listener.put_nowait(job_id)
+            listener.offer(job_id)
 
     @asynccontextmanager
     async def cancels(self) -> AsyncIterator[AsyncIterator[UUID]]:
         """Jobs cancelled from now on."""
-        listener: asyncio.Queue[UUID] = asyncio.Queue()
+        listener: Backlog[UUID] = Backlog()
         self._cancel_listeners.add(listener)
         try:
-            yield _drain(listener)
+            yield listener
         finally:
             self._cancel_listeners.discard(listener)
-
-
-async def _drain(queue: "asyncio.Queue[T]") -> AsyncIterator[T]:
-    while True:
-        yield await queue.get()

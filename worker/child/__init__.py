@@ -1,0 +1,6 @@
+"""The separate process that runs yt-dlp, and the worker's side of it."""
+
+from worker.child.client import Child, ChildCrashed
+from worker.child.server import ChildServer
+
+__all__ = ["Child", "ChildCrashed", "ChildServer"]
