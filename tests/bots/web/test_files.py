@@ -269,12 +269,15 @@ async def test_only_harmless_types_are_shown(
     assert shown_as("attachment", content_type) == "attachment"
 
 
-async def test_an_empty_file_is_sent_whole(site: Site, http: httpx.AsyncClient) -> None:
+async def test_an_empty_file_is_sent_whole(
+    site: Site, http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
     path = site.path(site.add(replace(FILM, key="e", size=0), b""))
     for headers in ({}, {"range": "bytes=-5"}):
         answer = await http.get(path, headers=headers)
         assert (answer.status_code, answer.content) == (200, b"")
     assert (await http.get(path, headers={"range": "bytes=0-"})).status_code == 416
+    assert "uvicorn.error" not in [record.name for record in caplog.records]  # the response was ended
 
 
 async def test_the_name_in_the_link_is_for_people_only(site: Site, http: httpx.AsyncClient) -> None:
