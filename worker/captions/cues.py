@@ -7,7 +7,7 @@ because a long video has 150 000 of them, and these are made in half the time.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,12 +15,13 @@ if TYPE_CHECKING:  # a type only: the protocol would pull pydantic into everythi
     from worker.child.protocol import Chapter
 
 READABLE = 3000  # ms; how long a cue stays when its file gives it no usable end
+MAX_CUES = 200_000  # five times what ten hours of speech have; more is a file made to fill the memory
 
 
 class Word(NamedTuple):
     """A word, syllable or phrase with the moment it is spoken.
 
-    `text` carries its own leading white space, because Chinese has none and only the source knows.
+    `text` keeps the white space around it, because Chinese has none and only the source knows.
     """
 
     start: int
@@ -74,17 +75,18 @@ def without_overlap(cues: Sequence[Cue]) -> list[Cue]:
     if all(one.end <= two.start for one, two in pairwise(cues)):
         return list(cues)
     result: list[Cue] = []
-    for cue in cues:
+    for _, group in groupby(cues, key=itemgetter(0)):
+        cue = _together(list(group))
         if result and result[-1].end > cue.start:
-            last = result.pop()
-            if last.start == cue.start:
-                cue = _together(last, cue)
-            else:
-                result.append(Cue(last.start, cue.start, last.text, last.speaker, last.words))
+            result[-1] = result[-1]._replace(end=cue.start)
         result.append(cue)
     return result
 
 
-def _together(one: Cue, two: Cue) -> Cue:
-    speaker = one.speaker if one.speaker == two.speaker else None
-    return Cue(one.start, max(one.end, two.end), f"{one.text}\n{two.text}", speaker)
+def _together(cues: list[Cue]) -> Cue:
+    if len(cues) == 1:
+        return cues[0]
+    speakers = {cue.speaker for cue in cues}
+    text = "\n".join(dict.fromkeys(cue.text for cue in cues))
+    end = max(cue.end for cue in cues)
+    return Cue(cues[0].start, end, text, speakers.pop() if len(speakers) == 1 else None)

@@ -77,8 +77,8 @@ def _utf8_or_latin(data: bytes) -> str:
 
 
 _SNIFFS = (
-    ("vtt", re.compile(r"\s*WEBVTT\b")),
-    ("json3", re.compile(r"\s*\{")),
+    ("vtt", re.compile(r"\A\s*WEBVTT\b")),
+    ("json3", re.compile(r"\A\s*\{")),
     ("ass", re.compile(r"(?m)^\[Script Info\]|^Dialogue:")),
     ("srv3", re.compile(r"<timedtext\b[^>]*\bformat=.3.|<body>\s*<p t=")),
     ("srv2", re.compile(r"<timedtext\b|<text\b[^>]* t=")),

@@ -4,19 +4,18 @@ import html
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 
 from worker.captions.cues import Cue, Word
 from worker.captions.decode import clean
 
 LATEST = 1000 * 3_600_000  # ms; a later time is a broken one
-_TAG = re.compile(
-    r"(?i)</?(?:c|i|b|u|s|v|em|strong|font|span|lang|ruby|p|div)(?:[.\s][^<>]{0,500})?/?>|\{\\[^{}]{0,500}\}"
-)
-_BREAK = re.compile(r"(?i)<br\s*/?>|\\[Nn](?![a-z])")
+_TAG = re.compile(r"(?i)</?(?:c|i|b|u|s|v|em|strong|font|span|lang|ruby|p|div)(?:[.\s][^<>]{0,500})?/?>")
+_BREAK = re.compile(r"(?i)<br\s*/?>")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _VOICE = re.compile(r"<v(?:\.[^\s<>]{0,100})?[ \t]+([^<>\n]{1,200})>")
 _STAMP = re.compile(r"<((?:[0-9]{1,4}:)?[0-9]{1,2}:[0-9]{1,2}(?:[.,][0-9]{1,3})?)>")
-_AROUND_BREAK = re.compile(r"[ \t]*\n\s*")
 
 
 def milliseconds(hours: str | None, minutes: str, seconds: str, fraction: str | None) -> int:
@@ -68,7 +67,7 @@ def unescape(text: str) -> str:
 
 def strip_tags(text: str) -> str:
     """The text without the tags that captions use; anything else in angle brackets is what was said."""
-    if "<" in text or "\\" in text:
+    if "<" in text:
         text = _BREAK.sub("\n", text)
         text = text.replace("<rt>", "(").replace("</rt>", ")")
         text = _TAG.sub("", text)
@@ -79,7 +78,7 @@ def tidy_words(words: Iterable[Word]) -> tuple[Word, ...]:
     """The words such that joined they are what `rows` would make of the whole text."""
     tidy: list[Word] = []
     for start, text in words:
-        text = _AROUND_BREAK.sub("\n", text) if "\n" in text else text
+        text = _tidy_breaks(text) if "\n" in text else text
         if not tidy or tidy[-1].text[-1:] == "\n":
             text = text.lstrip()
         elif text[:1] == "\n":
@@ -92,6 +91,19 @@ def tidy_words(words: Iterable[Word]) -> tuple[Word, ...]:
             tidy.append(Word(last.start, kept))
             break
     return tuple(tidy)
+
+
+def _tidy_breaks(text: str) -> str:
+    """Like `rows`, but white space at either end of the piece stays."""
+    first, *middle, last = text.split("\n")
+    kept = [row for line in middle if (row := line.strip())]
+    return "\n".join([first.rstrip(), *kept, last.lstrip()])
+
+
+def gather(pieces: Iterable[tuple[int, str]]) -> tuple[list[int], list[str]]:
+    """Times and texts of pieces, those that follow each other at the same time as one."""
+    groups = [(at, "".join([text for _, text in group])) for at, group in groupby(pieces, itemgetter(0))]
+    return [at for at, _ in groups], [text for _, text in groups]
 
 
 def timed_cue(
@@ -110,14 +122,14 @@ def timed_cue(
 
 def marked_cue(start: int, end: int, payload: str) -> Cue | None:
     """A cue from the payload of a WebVTT or SubRip cue; None when it holds no text."""
-    if "<" not in payload and "&" not in payload and "\\" not in payload:
+    if "<" not in payload and "&" not in payload:
         text = rows(payload)
         return Cue(start, end, text) if text else None
     payload, speaker = _voices(payload)
     parts = _STAMP.split(payload.strip())
     if len(parts) > 1:
         texts = parts[::2]
-        if "&" in payload or "\\" in payload or payload.count("<") >= len(texts):  # more than the stamps
+        if "&" in payload or payload.count("<") >= len(texts):  # more than the stamps
             texts = [_plain(text) for text in texts]
         return timed_cue(start, end, [start, *clocks(parts[1::2])], texts, speaker)
     text = rows(_plain(payload))
@@ -125,7 +137,7 @@ def marked_cue(start: int, end: int, payload: str) -> Cue | None:
 
 
 def _plain(text: str) -> str:
-    if "<" in text or "\\" in text:
+    if "<" in text:
         text = strip_tags(text)
     return unescape(text) if "&" in text else text
 

@@ -72,7 +72,7 @@ def _ends(paragraph: Paragraph, cue: Cue, silent_from: int) -> bool:
     if cue.start - silent_from >= PAUSE or cue.speaker != paragraph.speaker:
         return True
     length = len(paragraph.text)
-    return length >= TOO_MUCH or (length >= ENOUGH and _SENTENCE_END.search(paragraph.text) is not None)
+    return length >= TOO_MUCH or (length >= ENOUGH and _SENTENCE_END.search(paragraph.text[-20:]) is not None)
 
 
 def _join(text: str, cue_text: str) -> str:

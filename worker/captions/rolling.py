@@ -11,6 +11,7 @@ from itertools import pairwise
 from worker.captions.cues import Cue, Word, ordered, without_overlap
 
 GHOST = 60  # ms; nobody can read so short a cue: it is a step of the rolling, not a caption
+MOST_ROWS = 8  # no screen shows more, and comparing more would make a hostile file slow
 NEAR = 1000  # ms; cues further apart are not one rolling screen
 SAMPLE = 4000  # pairs of cues that decide for the whole file
 
@@ -28,14 +29,13 @@ class Evidence:
 
     def rolling(self, *, automatic: bool) -> bool:
         """True when lines repeat because they roll, and not because they are said again."""
-        repeats = self.rolls + (self.holds if automatic else 0)
         # In a song the same few lines repeat; on a rolling screen nearly each repeated line is another.
-        varied = len(self.moved) * 2 >= repeats
+        varied = len(self.moved) * 2 >= self.rolls + self.holds
+        rolls = self.rolls if varied else 0
         if automatic:
-            return self.ghosts + (repeats if varied else 0) >= max(1, self.pairs * 0.2)
-        return self.ghosts >= max(2, self.pairs * 0.25) or (
-            varied and repeats >= 4 and repeats >= self.pairs * 0.6
-        )
+            doubled = varied and self.holds >= max(2, self.pairs * 0.45)  # a blues repeats each third line
+            return doubled or self.ghosts + rolls >= max(1, self.pairs * 0.2)
+        return self.ghosts >= max(2, self.pairs * 0.25) or rolls >= max(4, self.pairs * 0.6)
 
     def growing(self, *, automatic: bool) -> bool:
         """True when cues show a line again with more words in it, as live captions do."""
@@ -82,7 +82,7 @@ def gather(cues: Sequence[Cue]) -> Evidence:
 
 def _kept(before: list[str], now: list[str], *, grows: bool = False) -> int:
     """How many of the first rows now are the last rows of before; with `grows` the last may be longer."""
-    for count in range(min(len(before), len(now)), 0, -1):
+    for count in range(min(len(before), len(now), MOST_ROWS), 0, -1):
         if before[-count:] == now[:count]:
             return count
         if grows and before[-count:-1] == now[: count - 1] and now[count - 1].startswith(before[-1]):

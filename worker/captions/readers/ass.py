@@ -5,8 +5,8 @@ Read here and not by ffmpeg, which needs a process, loses the speaker's name and
 
 import re
 
-from worker.captions.cues import Cue, ReadResult, Word
-from worker.captions.markup import milliseconds, timed_cue
+from worker.captions.cues import Cue, ReadResult
+from worker.captions.markup import gather, milliseconds, timed_cue
 
 _TIME = re.compile(r"[ \t]*([0-9]{1,3}):([0-9]{1,2}):([0-9]{1,2})[.:,]([0-9]{1,3})[ \t]*")
 _OVERRIDE = re.compile(r"\{([^{}]{0,2000})\}")
@@ -42,8 +42,7 @@ def _cue(line: str, columns: list[str]) -> Cue | None:
     fields = dict(zip(columns, line.split(",", len(columns) - 1), strict=True))
     start, end = _moment(fields["start"]), _moment(fields["end"])
     speaker = (fields.get("name") or fields.get("actor") or "").strip() or None
-    pieces = _pieces(start, fields["text"])
-    return timed_cue(start, end, [at for at, _ in pieces], [said for _, said in pieces], speaker)
+    return timed_cue(start, end, *gather(_pieces(start, fields["text"])), speaker)
 
 
 def _moment(stamp: str) -> int:
@@ -53,10 +52,10 @@ def _moment(stamp: str) -> int:
     return milliseconds(*found.groups())
 
 
-def _pieces(start: int, text: str) -> list[Word]:
-    """The text in pieces, one for each karaoke tag: its number is how long the piece is sung, in 10 ms."""
-    pieces = [Word(start, "")]
-    following = start
+def _pieces(start: int, text: str) -> list[tuple[int, str]]:
+    """The text in pieces with times: a karaoke tag's number is how long the piece is sung, in 10 ms."""
+    pieces = []
+    at = following = start
     drawing = False
     parts = _OVERRIDE.split(text)
     for index, part in enumerate(parts):
@@ -64,9 +63,9 @@ def _pieces(start: int, text: str) -> list[Word]:
             if found := _DRAWING.search(part):
                 drawing = found[1] != "0"
             for lasts in _KARAOKE.findall(part):
-                pieces.append(Word(following, ""))
+                at = following
                 following += int(lasts) * 10
         elif not drawing:
             said = part.replace("\\N", "\n").replace("\\n", "\n").replace("\\h", " ")
-            pieces[-1] = Word(pieces[-1].start, pieces[-1].text + said)
+            pieces.append((at, said))
     return pieces

@@ -10,7 +10,7 @@ _LINE = re.compile(rf"[ \t]*((?:\[{_STAMP}\][ \t]*)+)(.*)")
 _TIME = re.compile(rf"\[({_STAMP})\]")
 _WORD = re.compile(rf"<({_STAMP})>")
 _OFFSET = re.compile(r"(?im)^\[offset:[ \t]*([+-]?[0-9]{1,7})[ \t]*\]")
-_ID_TAG = re.compile(r"[ \t]*\[[A-Za-z#][^\]]*:?[^\]]*\][ \t]*")
+_ID_TAG = re.compile(r"[ \t]*\[[A-Za-z#][^\]]*\][ \t]*")
 LONGEST = 8000  # ms; a line followed by an instrumental part does not stay through it
 
 

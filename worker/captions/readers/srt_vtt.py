@@ -6,12 +6,13 @@ engine finds fastest; what lies between two timing lines is a cue's payload.
 
 import re
 
-from worker.captions.cues import Cue, ReadResult
+from worker.captions.cues import MAX_CUES, Cue, ReadResult
 from worker.captions.markup import LATEST, clocks, marked_cue
 
 _TIME = r"((?:[0-9]{1,4}:)?[0-9]{1,3}:[0-9]{1,2}(?:[.,][0-9]{1,3})?)[0-9]{0,6}"
 _TIMING = re.compile(rf"\n[ \t]*{_TIME}[ \t]*-{{1,3}}>[ \t]*{_TIME}(?:[ \t][^\n]*)?(?=\n|\Z)")
-_ARROW = re.compile(r"\n[^\n]*[0-9][^\n]*-->[^\n]*")
+_OVERRIDE = re.compile(r"\{\\[^{}]{0,500}\}")  # positions and styles that SubRip took over from ASS
+_DIGIT = re.compile("[0-9]")
 _NEXT_NUMBER = re.compile(r"(?:\A|\n)[ \t]*[0-9]{1,9}[ \t]*\Z")
 
 
@@ -23,16 +24,19 @@ def read_vtt(text: str) -> ReadResult:
 
 def read_srt(text: str) -> ReadResult:
     """SubRip, with or without numbers; a blank line inside a cue does not lose what follows it."""
-    return _read(text, after_blank=True)
+    return _read(_OVERRIDE.sub("", text) if "{\\" in text else text, after_blank=True)
 
 
 def _read(text: str, *, after_blank: bool) -> ReadResult:
     text = "\n" + text.rstrip()
-    parts = _TIMING.split(text)
+    parts = _TIMING.split(text, MAX_CUES)
     payloads = parts[3::3]
     skipped = 0
     if text.count("-->") > len(payloads):
-        skipped = max(0, len(_ARROW.findall(text)) - len(payloads))
+        arrows = sum("-->" in line and _DIGIT.search(line) is not None for line in text.split("\n"))
+        skipped = max(0, arrows - len(payloads))
+    if len(payloads) == MAX_CUES:
+        payloads[-1] = "\n" + _first_block(payloads[-1])  # the rest of the file hangs on it
     cues: list[Cue] = []
     last = len(payloads) - 1
     timed = zip(clocks(parts[1::3]), clocks(parts[2::3]), payloads, strict=True)

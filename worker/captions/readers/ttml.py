@@ -3,7 +3,7 @@
 import re
 
 from worker.captions.cues import READABLE, Cue, ReadResult, Word
-from worker.captions.markup import LATEST, milliseconds, rows, tidy_words
+from worker.captions.markup import LATEST, gather, milliseconds, rows, tidy_words
 from worker.captions.readers.xml import Attributes, Block, read_blocks
 
 _CLOCK = re.compile(
@@ -108,14 +108,11 @@ def _end(block: Block, start: int, rates: _Rates) -> int:
 
 def _words(block: Block, rates: _Rates) -> tuple[Word, ...]:
     """The pieces with times relative to the paragraph; untimed text goes with the piece before it."""
-    words: list[Word] = []
+    pieces = []
     at = 0
     for inner, text in block.pieces:
         said = _LAYOUT.sub(" ", text).replace("\u2028", "\n")
         if "begin" in inner:
             at = rates.moment(inner["begin"])
-        if words and words[-1].start == at:
-            words[-1] = Word(at, words[-1].text + said)
-        else:
-            words.append(Word(at, said))
-    return tidy_words(words)
+        pieces.append((at, said))
+    return tidy_words(map(Word, *gather(pieces)))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
+from worker.captions.cues import MAX_CUES
 from worker.captions.markup import unescape
 
 MAX_DEPTH = 100
@@ -42,6 +43,11 @@ class _Collector:
         self._block: Block | None = None
         self._block_depth = 0
 
+    @property
+    def inside(self) -> bool:
+        """True between the start and the end of a block."""
+        return self._block is not None
+
     def start(self, tag: str, attributes: Attributes) -> None:
         name = tag.rpartition(":")[2]
         attributes = {key.rpartition(":")[2]: value for key, value in attributes.items()}
@@ -61,16 +67,14 @@ class _Collector:
         if self._block is not None and len(self._stack) == self._block_depth:
             self.blocks.append(self._block)
             self._block = None
+            if len(self.blocks) >= MAX_CUES:
+                raise _Refused("too many cues")
 
     def text(self, text: str) -> None:
         if self._block is None:
             return
         inner = self._stack[-1] if len(self._stack) > self._block_depth + 1 else {}
-        pieces = self._block.pieces
-        if pieces and pieces[-1][0] is inner:
-            pieces[-1] = (inner, pieces[-1][1] + text)
-        else:
-            pieces.append((inner, text))
+        self._block.pieces.append((inner, text))
 
 
 def read_blocks(
@@ -92,7 +96,7 @@ def read_blocks(
         parser.Parse(text, True)
     except (expat.ExpatError, _Refused):
         rest = text.encode("utf-8", "replace")[max(0, parser.CurrentByteIndex) :].decode("utf-8", "replace")
-        return collector.blocks, max(1, len(_BLOCK_TAG.findall(rest)))
+        return collector.blocks, max(1, len(_BLOCK_TAG.findall(rest)) + collector.inside)
     return collector.blocks, 0
 
 

@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from worker.captions.cues import READABLE, Cue, ReadResult, Word
+from worker.captions.cues import MAX_CUES, READABLE, Cue, ReadResult
 from worker.captions.decode import clean
-from worker.captions.markup import LATEST, rows, strip_tags, timed_cue, unescape
+from worker.captions.markup import LATEST, gather, rows, strip_tags, timed_cue, unescape
 from worker.captions.readers.xml import Attributes, Block, read_blocks
 
 _EVENTS = re.compile(r'"events"\s*:\s*\[')
@@ -21,7 +21,7 @@ def read_json3(text: str) -> ReadResult:
     """json3; of a file that was cut off, the events before the cut."""
     events, skipped = _events(text)
     cues = []
-    for event in events:
+    for event in events[:MAX_CUES]:
         try:
             cue = _event_cue(event)
         except (TypeError, ValueError, KeyError, AttributeError, OverflowError):
@@ -29,7 +29,7 @@ def read_json3(text: str) -> ReadResult:
             continue
         if cue:
             cues.append(cue)
-    return ReadResult(cues, skipped)
+    return ReadResult(cues, skipped + max(0, len(events) - MAX_CUES))
 
 
 def _events(text: str) -> tuple[list[Any], int]:
@@ -61,18 +61,11 @@ def _event_cue(event: dict[str, Any]) -> Cue | None:
         return None
     start = _moment(event["tStartMs"])
     end = start + _moment(event.get("dDurationMs", READABLE))
-    words = []
-    for segment in segments:
-        said = clean(segment.get("utf8") or "")
-        words.append(Word(start + _moment(segment.get("tOffsetMs", 0)), said))
-    return _cue(start, end, words)
-
-
-def _cue(start: int, end: int, words: list[Word]) -> Cue | None:
-    if len({word.start for word in words}) == 1:  # one time for all of it says nothing about words
-        text = rows("".join([word.text for word in words]))
-        return Cue(start, end, text) if text else None
-    return timed_cue(start, end, [word.start for word in words], [word.text for word in words])
+    pieces = [
+        (start + _moment(segment.get("tOffsetMs", 0)), clean(segment.get("utf8") or ""))
+        for segment in segments
+    ]
+    return timed_cue(start, end, *gather(pieces))
 
 
 def _moment(value: Any, scale: int = 1) -> int:
@@ -123,8 +116,13 @@ def _plain_cue(block: Block, start_name: str, length_name: str, scale: int) -> C
 
 def _srv3_cue(block: Block) -> Cue | None:
     start, end = _span(block.attributes, "t", "d", 1)
-    words = [Word(start + _moment(inner.get("t", 0)), _said(text)) for inner, text in block.pieces]
-    return _cue(start, end, words)
+    pieces = []
+    at = start
+    for inner, text in block.pieces:
+        if "t" in inner:  # text without a time goes with the word before it
+            at = start + _moment(inner["t"])
+        pieces.append((at, _said(text)))
+    return timed_cue(start, end, *gather(pieces))
 
 
 def _span(attributes: Attributes, start_name: str, length_name: str, scale: int) -> tuple[int, int]:

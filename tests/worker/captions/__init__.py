@@ -1,0 +1,1 @@
+"""Captions, from a site's bytes to the transcripts a person reads."""
