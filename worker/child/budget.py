@@ -26,7 +26,8 @@ class Budget:
         self.fetched = already
 
     def add(self, count: int) -> None:
-        """Count bytes; raises Abort(TOO_LARGE) above the limit."""
+        """Count bytes; raises Abort(TOO_LARGE) above the limit, or what another thread was stopped by."""
+        TRIPWIRE.check()
         with self._lock:
             self.fetched += count
             over = self.fetched > self.limit

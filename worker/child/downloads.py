@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import Code, JobError
-from worker.child import resume
+from worker.child import failures, fragments
 from worker.child.formats import Choice, Kind, height_of
 from worker.child.progress import Meter
 from worker.child.protocol import StreamFile
@@ -57,22 +57,29 @@ def _bytes_on_disk(targets: Iterable[Path]) -> int:
 
 
 def _fetch(ydl: Downloader, info: Info, choice: Choice, target: Path) -> StreamFile:
-    resume.prepare(target, fragmented=str(choice.format.get("protocol")) not in ("http", "https"))
+    fragmented = str(choice.format.get("protocol")) not in ("http", "https")
+    fragments.prepare(target, fragmented=fragmented)
     merged: dict[str, Any] = {key: value for key, value in info.items() if key not in _NOT_FORMAT}
-    merged |= choice.format
-    succeeded, _ = ydl.dl(str(target), merged)
+    try:
+        succeeded, _ = ydl.dl(str(target), merged | choice.format)
+    except Exception as error:
+        if fragmented and failures.explain(error).code is Code.NOT_FOUND:
+            raise JobError(Code.BROKEN_FILE, f"a part of the stream is missing: {error}") from error
+        raise
     if not succeeded or not target.is_file():
         raise JobError(Code.NETWORK, f"yt-dlp left no file for format {choice.format.get('format_id')}")
     size = target.stat().st_size
-    if size == 0:
+    if (code := _wrong_with(target, size)) is not None:
         target.unlink()
-        raise JobError(Code.BROKEN_FILE, "the site sent an empty file")
-    with target.open("rb") as file:
-        head = file.read(_SNIFF)
-    if looks_like_page(head):
-        target.unlink()
-        raise JobError(Code.UNSUPPORTED, "the site sent a web page instead of media")
+        raise JobError(code, "the site sent an empty file or a web page instead of media")
     return StreamFile(path=str(target), kind=choice.kind, height=height_of(choice.format), size=size)
+
+
+def _wrong_with(file: Path, size: int) -> Code | None:
+    if size == 0:
+        return Code.BROKEN_FILE
+    with file.open("rb") as opened:
+        return Code.UNSUPPORTED if looks_like_page(opened.read(_SNIFF)) else None
 
 
 def looks_like_page(head: bytes) -> bool:

@@ -41,13 +41,20 @@ _MESSAGES: tuple[tuple[Code, str], ...] = (
     (
         Code.NOT_FOUND,
         r"HTTP Error 4(?:04|10)|been removed|no longer available|does ?n[o']t exist|not found"
-        r"|video (?:is )?unavailable|been (?:deleted|terminated)|account .*terminated",
+        r"|video (?:is )?(?:unavailable|not available)|been (?:deleted|terminated)|account .*terminated",
     ),
+    (Code.SITE_ERROR, r"check back later|try again later|(?:still|we're) processing"),
     (Code.UNSUPPORTED, r"unsupported url|no video formats found|no media found|only images are available"),
     (Code.NO_FORMAT, r"requested format is not available"),
     (Code.BROKEN_FILE, r"did not get any data blocks|downloaded file is empty|fragment \d+ not found"),
 )
 _RULES = tuple((code, re.compile(pattern, re.IGNORECASE)) for code, pattern in _MESSAGES)
+# Asked only when there is no status: "giving up" is said about statuses, too.
+_BROKEN_CONNECTION = re.compile(
+    r"bytes read|more expected|expected \d+ bytes|timed out|giving up after"
+    r"|connection (?:refused|reset|aborted|broken|closed)|failed to resolve",
+    re.IGNORECASE,
+)
 
 _STATUS: dict[int, Code] = {
     401: Code.LOGIN_REQUIRED,
@@ -116,6 +123,8 @@ def _code(error: BaseException, causes: list[BaseException], answer: net.HTTPErr
         return by_status(answer.status)
     if (match := re.search(r"HTTP Error (\d{3})", text)) is not None:
         return by_status(int(match[1]))
+    if _BROKEN_CONNECTION.search(text):
+        return Code.NETWORK
     if any(isinstance(cause, net.TransportError | ContentTooShortError | OSError) for cause in causes):
         return Code.NETWORK
     expected = any(isinstance(cause, ExtractorError) and cause.expected for cause in causes)

@@ -13,6 +13,7 @@ from worker.child.protocol import Limits
 from worker.child.session import Session
 
 _SIZE = 256 * 1024  # bytes; enough to go through every step of a download
+_PAGE = "<!doctype html><title>Nothing</title><p>Nothing here.</p>"
 _LIMITS = Limits(max_bytes=2 * _SIZE, wall_clock=60, no_progress=60)
 
 
@@ -53,7 +54,11 @@ def warm_up() -> dict[str, Any]:
 
 
 def load_extractors(extractors: dict[str, Any]) -> Iterator[None]:
-    """Import the extractors, one a step: on an unknown page each one is asked whether it is its own."""
+    """Import the extractors, one a step: on an unknown page each one looks for its own players."""
     for extractor in extractors.values():
         getattr(extractor, "extract_from_webpage", None)
+        yield
+    session = Session(Path("/nonexistent"), _LIMITS, None, None, extractors)
+    generic = session.ydl.get_info_extractor("Generic")
+    for _ in generic._extract_embeds("https://example.com/", _PAGE):  # compiles every embed pattern
         yield

@@ -50,8 +50,9 @@ class _Log:
         log.debug(message[:_MAX_LOG_LINE])
 
 
-def _pause(attempt: int) -> float:
-    return float(min(0.25 * 2**attempt, 2.0))
+def _pause(n: int) -> float:
+    """Seconds before try `n`; yt-dlp passes it by name."""
+    return float(min(0.25 * 2**n, 2.0))
 
 
 def _select_nothing(_: Any) -> list[Info]:

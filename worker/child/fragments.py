@@ -1,26 +1,55 @@
-"""Make a killed fragment download resume at exactly the right byte.
+"""Make a killed fragment download resume at exactly the right byte, and a forbidden one end at once.
 
 yt-dlp notes the number of the last fragment in a `.ytdl` file after it appended the fragment. With several
 fragments at once that number may run ahead of what was appended, and a kill between the two writes leaves
 the pair in disagreement: the resumed file then has a hole or a part twice, silently. We note the number of
 the fragment that really was appended together with the size of the file after it, replace the note in one
 step, and cut the file back to that size before resuming.
+
+yt-dlp also queues every fragment at once: a hundred thousand of them run far ahead of what is appended, and
+when one fails all the others are tried first. Our pool looks only a little ahead.
 """
 
+import concurrent.futures
+import itertools
 import json
 import os
 import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+from yt_dlp.downloader import fragment
 from yt_dlp.downloader.fragment import FragmentFD
 
+from worker.child.ydl import FRAGMENTS_AT_ONCE
+
 _SIZE = "part_size"
+_AHEAD = 3 * FRAGMENTS_AT_ONCE
 
 
 def install() -> None:
-    """Have yt-dlp write its notes our way; once per process."""
+    """Have yt-dlp write its notes and run its threads our way; once per process."""
     FragmentFD._write_ytdl_file = _write_note
+    futures = {**vars(concurrent.futures), "ThreadPoolExecutor": _Pool}
+    fragment.concurrent = SimpleNamespace(futures=SimpleNamespace(**futures))
+
+
+class _Pool(concurrent.futures.ThreadPoolExecutor):
+    """Looks a little ahead only, and drops what is still queued when the work has failed."""
+
+    def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], **_: Any) -> Iterator[Any]:
+        """The results in order, as the work goes on."""
+        todo = zip(*iterables, strict=False)
+        running = deque(self.submit(fn, *args) for args in itertools.islice(todo, _AHEAD))
+        while running:
+            yield running.popleft().result()
+            running.extend(self.submit(fn, *args) for args in itertools.islice(todo, 1))
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        self.shutdown(wait=kind is None, cancel_futures=True)
 
 
 def prepare(target: Path, *, fragmented: bool) -> None:
