@@ -1,6 +1,5 @@
 """Carry out a plan: one ffmpeg pass that merges, remuxes, cuts and encodes, whatever is needed."""
 
-import asyncio
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ import ffmpeg
 
 from shared.options import MediaFormat, Options
 from worker.media.plan import Plan, Track, Work, needs_keyframe, plan
-from worker.media.probe import Kind, MediaInfo, inspect, keyframe_at
+from worker.media.probe import Kind, MediaInfo, inspect_all, keyframe_at
 from worker.media.process import DEMUXERS, PROTOCOLS, file_url, run
 
 THREADS = min(4, os.cpu_count() or 1)
@@ -41,7 +40,7 @@ async def convert(
     stay where they are. Cancelling kills ffmpeg and removes what it wrote. Raises what `inspect` and `plan`
     raise, and JobError(DISK_FULL).
     """
-    infos = await asyncio.gather(*(inspect(path) for path in inputs))
+    infos = await inspect_all(inputs)
     decision = plan(infos, options, await _keyframe(infos, options))
     if decision.work is Work.KEEP:
         on_progress(1.0)

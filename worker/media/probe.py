@@ -89,11 +89,21 @@ async def inspect(path: Path) -> MediaInfo:
         raise JobError(Code.BROKEN_FILE, f"{path.name} is empty")
     identity = (str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns)
     if identity not in _remembered:
-        layout, answer = await asyncio.gather(asyncio.to_thread(read_layout, path), _look(path))
-        _remembered[identity] = describe(path, stat.st_size, answer, layout)
+        layout = await asyncio.to_thread(read_layout, path)
+        _remembered[identity] = describe(path, stat.st_size, await _look(path), layout)
         while len(_remembered) > 64:
             _remembered.popitem(last=False)
     return _remembered[identity]
+
+
+async def inspect_all(paths: Sequence[Path]) -> list[MediaInfo]:
+    """Look at several files at once. The first failure stops the rest and is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(inspect(path)) for path in paths]
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]
 
 
 async def keyframe_at(info: MediaInfo, stream: Stream, seconds: float) -> float | None:

@@ -18,7 +18,7 @@ _SHADES = 36  # per second
 _RAMP = f"color=black:s=160x90:r={RATE}:d={DURATION:g},geq=lum='16+{_SHADES}*T':cb=128:cr=128"
 _TONE = f"sine=frequency=440:duration={DURATION:g}"
 _H264 = "-c:v libx264 -preset ultrafast -qp 4 -g 15 -keyint_min 15 -pix_fmt yuv420p"
-_VP9 = "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -crf 20 -b:v 0 -g 15 -pix_fmt yuv420p"
+_VP9 = "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -crf 20 -b:v 0 -g 15"
 
 # name: (what it is made of, how); made of nothing means: of the ramp and the tone
 RECIPES = {
@@ -71,11 +71,11 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> MakeSample:
 
 
 def shown_times(path: Path) -> list[float]:
-    """The source times of all pictures a player shows, read from their shades."""
-    how = "-map 0:v:0 -vf extractplanes=y,scale=1:1 -fps_mode passthrough -f rawvideo -"
+    """The source times of all pictures a player shows, read from the shade of one pixel in each."""
+    how = "-map 0:v:0 -vf crop=2:2,extractplanes=y -fps_mode passthrough -f rawvideo -"
     command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(path), *how.split()]
     raw = subprocess.run(command, check=True, capture_output=True).stdout
-    return [(shade - 16) / _SHADES for shade in raw]
+    return [(shade - 16) / _SHADES for shade in raw[::4]]
 
 
 def codecs(info: MediaInfo) -> list[str]:

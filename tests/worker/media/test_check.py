@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from shared.errors import Code, JobError
 from shared.options import Clip, MediaFormat, Options
 from tests.worker.media.conftest import DURATION, MakeSample, media
-from worker.media import Kind, check, convert, inspect, verify
+from worker.media import Kind, check, convert, inspect, plan, verify
+from worker.media.convert import arguments
+from worker.media.process import run
 
 H264, AAC = "video h264", "audio aac"
 MP4 = Options(format=MediaFormat.MP4)
@@ -159,19 +162,29 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
-@pytest.mark.parametrize("target", ["http://127.0.0.1:{port}/x.ts", "file:///etc/passwd", "neighbour.ts"])
 async def test_a_file_that_names_others_is_refused(
-    listener: Listener, sample: MakeSample, tmp_path: Path, text: str, target: str
+    listener: Listener, sample: MakeSample, tmp_path: Path, text: str
 ) -> None:
     (tmp_path / "neighbour.ts").write_bytes(sample("really-ts.mp4").read_bytes())
+    for target in (f"http://127.0.0.1:{listener.port}/x.ts", "file:///etc/passwd", "neighbour.ts"):
+        path = tmp_path / "video.mp4"
+        path.write_text(text.format(target=target, port=listener.port))
+        with pytest.raises(JobError) as caught:
+            await inspect(path)
+        assert caught.value.code is Code.BROKEN_FILE
+    assert listener.connections == 0
+
+
+@pytest.mark.parametrize("text", list(HOSTILE.values())[:3], ids=list(HOSTILE)[:3])
+async def test_ffmpeg_refuses_it_even_when_nobody_looked_before(
+    listener: Listener, sample: MakeSample, tmp_path: Path, text: str
+) -> None:
     path = tmp_path / "video.mp4"
-    target = target.format(port=listener.port)
-    path.write_text(text.format(target=target, port=listener.port))
-    with pytest.raises(JobError) as caught:
-        await inspect(path)
-    assert caught.value.code is Code.BROKEN_FILE
+    path.write_text(text.format(target=f"http://127.0.0.1:{listener.port}/x.ts", port=listener.port))
+    trusted = replace(await inspect(sample("late.mp4")), path=path)
+    options = arguments([trusted], plan([trusted], MP4), tmp_path / "out.mp4")
     with pytest.raises(JobError):
-        await convert([path], tmp_path, Options(format=MediaFormat.MKV), lambda _: None)
+        await run("ffmpeg", options, lambda _: None)
     assert listener.connections == 0
 
 

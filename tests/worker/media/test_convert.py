@@ -104,6 +104,14 @@ async def test_video_and_audio_files_are_merged(
     assert codecs(info) == expected
 
 
+async def test_one_broken_file_of_two_is_enough(sample: MakeSample, tmp_path: Path) -> None:
+    broken = tmp_path / "audio.m4a"
+    broken.write_bytes(b"no sound here")
+    with pytest.raises(JobError) as caught:
+        await made([sample("silent.mp4"), broken], tmp_path, "mp4")
+    assert caught.value.code is Code.BROKEN_FILE
+
+
 async def test_titles_stay_out_of_audio_files(sample: MakeSample, tmp_path: Path) -> None:
     info = await made([sample("tone.mp3")], tmp_path, "mp3", Clip(start=1, end=3))
     assert b"Secret" in sample("tone.mp3").read_bytes()
@@ -123,7 +131,7 @@ class TestClip:
             ("fragmented.mp4", "mp4"),
         ],
     )
-    @pytest.mark.parametrize("start", [2.3, 2.8])
+    @pytest.mark.parametrize("start", [2.3, 2.8])  # copied, encoded
     async def test_shows_the_moments_asked_for(
         self, sample: MakeSample, tmp_path: Path, name: str, format: str, start: float
     ) -> None:
@@ -146,8 +154,10 @@ class TestClip:
         assert codecs(info) == ["vp9", "opus"]
         assert info.duration == pytest.approx(1.8, abs=0.5)
 
-    @pytest.mark.parametrize("name", ["h264-aac.mp4", "vp9-opus.webm", "tone.mp3", "tone.wav"])
-    @pytest.mark.parametrize("format", ["m4a", "mp3", "wav"])
+    @pytest.mark.parametrize(
+        ("name", "format"),
+        [("h264-aac.mp4", "m4a"), ("vp9-opus.webm", "m4a"), ("tone.mp3", "mp3"), ("h264-aac.mp4", "wav")],
+    )
     async def test_of_sound_is_exact(
         self, sample: MakeSample, tmp_path: Path, name: str, format: str
     ) -> None:
