@@ -97,8 +97,7 @@ class Base(DeclarativeBase):
     )
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it
         datetime: UtcDateTime(),
-        dict[str, Any]: JSON(),
-        list[Any]: JSON(),
+        dict[str, Any]: JSON(none_as_null=True),
         JobState: _words(JobState),
         Stage: _words(Stage),
         ArtifactKind: _words(ArtifactKind),
