@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # a type only: the protocol would pull pydantic into everythi
 READABLE = 3000  # ms; how long a cue stays when its file gives it no usable end
 MAX_CUES = 200_000  # five times what ten hours of speech have; more is a file made to fill the memory
 
+MAX_TEXT = 20_000  # characters of one cue; nobody can read more at once
+
 
 class Word(NamedTuple):
     """A word, syllable or phrase with the moment it is spoken.

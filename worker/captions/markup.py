@@ -106,13 +106,20 @@ def gather(pieces: Iterable[tuple[int, str]]) -> tuple[list[int], list[str]]:
     return [at for at, _ in groups], [text for _, text in groups]
 
 
+def _is_tidy(text: str) -> bool:
+    """Whether `rows` would leave the text alone, found out without splitting it when it is ASCII."""
+    if not text.isascii():
+        return rows(text) == text
+    return text == text.strip() and "\n\n" not in text and " \n" not in text and "\n " not in text
+
+
 def timed_cue(
     start: int, end: int, times: list[int], texts: list[str], speaker: str | None = None
 ) -> Cue | None:
     """A cue from pieces of text whose times are known; None when they hold no text."""
     text = "".join(texts)
     words = tuple(map(Word, times, texts))
-    if "" in texts or text != text.strip() or "\n\n" in text or " \n" in text or "\n " in text:
+    if "" in texts or not _is_tidy(text):
         words = tidy_words(words)
         text = "".join([word.text for word in words])
     if not text:

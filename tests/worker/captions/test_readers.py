@@ -209,6 +209,7 @@ _bytes = st.binary(max_size=200) | st.lists(_pieces | st.binary(max_size=8), max
 @given(data=_bytes)
 @example(data=b"")
 @example(data=b"\xff\xfe\x00")
+@example(data=b"00:00 --> 00:01\na<00:00>\n\xa0b")
 def test_any_bytes_give_a_model_that_keeps_its_promises(format: str, data: bytes) -> None:
     cues, skipped = read(data, format)
     assert skipped >= 0

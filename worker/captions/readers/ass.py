@@ -5,7 +5,7 @@ Read here and not by ffmpeg, which needs a process, loses the speaker's name and
 
 import re
 
-from worker.captions.cues import Cue, ReadResult
+from worker.captions.cues import MAX_CUES, Cue, ReadResult
 from worker.captions.markup import gather, milliseconds, timed_cue
 
 _TIME = re.compile(r"[ \t]*([0-9]{1,3}):([0-9]{1,2}):([0-9]{1,2})[.:,]([0-9]{1,3})[ \t]*")
@@ -35,6 +35,8 @@ def read_ass(text: str) -> ReadResult:
                 continue
             if cue:
                 cues.append(cue)
+            if len(cues) >= MAX_CUES:
+                return ReadResult(cues, skipped + 1)
     return ReadResult(cues, skipped)
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from worker.captions.cues import Cue, ReadResult, Word
+from worker.captions.cues import MAX_CUES, Cue, ReadResult, Word
 from worker.captions.markup import clock, tidy_words, unescape
 
 _STAMP = r"[0-9]{1,3}:[0-9]{1,2}(?:[.:][0-9]{1,3})?"
@@ -26,6 +26,9 @@ def read_lrc(text: str) -> ReadResult:
             lines += [(max(0, _moment(stamp) - earlier), found[2]) for stamp in _TIME.findall(found[1])]
         elif line.strip() and not _ID_TAG.fullmatch(line):
             skipped += 1
+        if len(lines) >= MAX_CUES:
+            skipped += 1
+            break
     lines.sort(key=lambda timed: timed[0])
     starts = [start for start, _ in lines]
     cues = []

@@ -6,7 +6,7 @@ engine finds fastest; what lies between two timing lines is a cue's payload.
 
 import re
 
-from worker.captions.cues import MAX_CUES, Cue, ReadResult
+from worker.captions.cues import MAX_CUES, MAX_TEXT, Cue, ReadResult
 from worker.captions.markup import LATEST, clocks, marked_cue
 
 _TIME = r"((?:[0-9]{1,4}:)?[0-9]{1,3}:[0-9]{1,2}(?:[.,][0-9]{1,3})?)[0-9]{0,6}"
@@ -44,6 +44,9 @@ def _read(text: str, *, after_blank: bool) -> ReadResult:
         if start > LATEST or end > LATEST:
             skipped += 1
             continue
+        if len(payload) > MAX_TEXT:
+            payload = payload[:MAX_TEXT]
+            skipped += 1
         if index < last and payload[-1:].isdigit():  # the next cue's number stands right above its times
             payload = _NEXT_NUMBER.sub("", payload)
         cue = marked_cue(start, end, payload if after_blank else _first_block(payload))

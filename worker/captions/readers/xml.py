@@ -12,11 +12,13 @@ from worker.captions.cues import MAX_CUES
 from worker.captions.markup import unescape
 
 MAX_DEPTH = 100
+MAX_PIECES = 5 * MAX_CUES
 _BARE = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});)")
 _NAMED = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)[A-Za-z][A-Za-z0-9]{1,31};")
 _BLOCK_TAG = re.compile(r"<(?:\w+:)?(?:p|text)[\s>]")
 
 Attributes = dict[str, str]
+_NO_ATTRIBUTES: Attributes = {}
 
 
 @dataclass(slots=True)
@@ -42,6 +44,7 @@ class _Collector:
         self._stack: list[Attributes] = []
         self._block: Block | None = None
         self._block_depth = 0
+        self._pieces = 0
 
     @property
     def inside(self) -> bool:
@@ -73,7 +76,10 @@ class _Collector:
     def text(self, text: str) -> None:
         if self._block is None:
             return
-        inner = self._stack[-1] if len(self._stack) > self._block_depth + 1 else {}
+        self._pieces += 1
+        if self._pieces > MAX_PIECES:
+            raise _Refused("too many pieces of text")
+        inner = self._stack[-1] if len(self._stack) > self._block_depth + 1 else _NO_ATTRIBUTES
         self._block.pieces.append((inner, text))
 
 
