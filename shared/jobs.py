@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, CursorResult, Update, and_, delete, exists
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased, selectinload
+from sqlalchemy.orm import selectinload
 
 from shared.database import db_now
 from shared.errors import FAILURES, Code, JobError, LinkferryError
@@ -231,11 +231,9 @@ async def set_aside(session: AsyncSession, fence: Fence, seconds: float) -> None
 
 async def resting(session: AsyncSession, site: str) -> float | None:
     """Seconds until the site may be asked again; None when it may be now."""
-    until = await session.scalar(
-        select(CoolDown.until).where(CoolDown.site == site, CoolDown.until > db_now())
-    )
-    now = await session.scalar(select(db_now()))
-    return None if until is None or now is None else max(0.1, (until - now).total_seconds())
+    rest = select(CoolDown.until, db_now()).where(CoolDown.site == site, CoolDown.until > db_now())
+    found = (await session.execute(rest)).one_or_none()
+    return None if found is None else max(0.1, (found[0] - found[1]).total_seconds())
 
 
 async def cool_down(session: AsyncSession, site: str, seconds: float) -> None:
@@ -383,12 +381,9 @@ async def state_of(session: AsyncSession, job_id: UUID) -> JobState | None:
 
 async def position(session: AsyncSession, job: Job) -> int:
     """How many queued jobs are served before this one, plus one."""
-    other = aliased(Job)
-    ahead = or_(other.turn < job.turn, and_(other.turn == job.turn, other.id < job.id))
-    counted = await session.scalar(
-        select(func.count()).select_from(other).where(other.state == JobState.QUEUED, ahead)
-    )
-    return (counted or 0) + 1
+    ahead = or_(Job.turn < job.turn, and_(Job.turn == job.turn, Job.id < job.id))
+    counted = select(func.count()).select_from(Job).where(Job.state == JobState.QUEUED, ahead)
+    return (await session.scalar(counted) or 0) + 1
 
 
 # Pieces ------------------------------------------------------------------------------------------

@@ -25,6 +25,8 @@ from worker.child import Child, ChildServer
 from worker.child.protocol import CaptionFile, Identity, Limits, Media
 from worker.progress import Reporter
 
+GENERIC = ("Generic", "HTML5MediaEmbed")
+
 
 @dataclass(frozen=True)
 class Tools:
@@ -62,7 +64,7 @@ class Attempt:
         ):
             await self.reporter.enter(Stage.PROBE)
             found = await child.probe(self._link)
-            if await self._is_twin(Identity(extractor=found.extractor, media_id=found.media_id)):
+            if await self._is_twin(identity_of(found)):
                 return
             await self._describe(found)
             drafts = await self._fetch(child, found)
@@ -192,6 +194,12 @@ class Attempt:
         copy.touch(mode=0o600)
         copy.write_bytes(source.read_bytes())
         return copy
+
+
+def identity_of(found: Media) -> Identity:
+    """What makes two links the same media; generic extractors name it after the end of the address only."""
+    media_id = found.webpage_url if found.extractor in GENERIC else found.media_id
+    return Identity(extractor=found.extractor, media_id=media_id)
 
 
 def work_root(settings: Settings) -> Path:
