@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import uvloop
 from pydantic import ValidationError
 from rich.console import Console
 
@@ -31,7 +32,7 @@ def up() -> None:
     """Run everything in one process: the web endpoint and the worker."""
     settings = load_settings()
     set_up_logging(settings)
-    sys.exit(asyncio.run(serve.up(settings)))
+    sys.exit(uvloop.run(serve.up(settings)))
 
 
 @app.command()
@@ -39,7 +40,7 @@ def web() -> None:
     """Run the web endpoint alone: signed links keep answering while no worker runs."""
     settings = load_settings()
     set_up_logging(settings)
-    sys.exit(asyncio.run(serve.web(settings)))
+    sys.exit(uvloop.run(serve.web(settings)))
 
 
 @app.command()

@@ -1,0 +1,13 @@
+"""Run every benchmark: `make bench`."""
+
+import subprocess
+import sys
+
+NAMES = ("journey", "serving", "captions")
+
+if __name__ == "__main__":
+    codes = []
+    for name in NAMES:
+        print(f"== {name}", flush=True)
+        codes.append(subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode)
+    sys.exit(max(codes))
