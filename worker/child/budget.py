@@ -9,7 +9,8 @@ from shared.errors import Code
 from worker.child.abort import TRIPWIRE
 
 PAGE_LIMIT = 64 * 1024 * 1024  # bytes of one page, manifest or API answer, held in memory
-_CHUNK = 256 * 1024
+# yt-dlp asks for up to 4 MB at once; on a connection that has become slow that would look like standing still.
+_CHUNK = 512 * 1024
 
 
 class Budget:
@@ -49,20 +50,25 @@ class Budget:
         """Make a yt-dlp response count what is read from it; reading it whole is bounded."""
         read = response.read
 
+        def block(amount: int) -> bytes:
+            try:
+                data: bytes = read(amount)
+            except Exception:
+                TRIPWIRE.check()
+                raise
+            self.add(len(data))
+            return data
+
         def counted(amount: int | None = None) -> bytes:
-            if amount is not None and amount >= 0:
-                block: bytes = read(amount)
-                self.add(len(block))
-                return block
-            return self._whole(read)
+            return self._whole(block) if amount is None or amount < 0 else block(min(amount, _CHUNK))
 
         response.read = counted
         return response
 
-    def _whole(self, read: Callable[[int], bytes]) -> bytes:
+    @staticmethod
+    def _whole(read: Callable[[int], bytes]) -> bytes:
         blocks, size = [], 0
         while block := read(_CHUNK):
-            self.add(len(block))
             blocks.append(block)
             size += len(block)
             if size > PAGE_LIMIT:

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from shared.errors import Code, JobError, LinkferryError
 from shared.options import Options
+from worker.child.links import MAX_LINK
 from worker.child.protocol import (
     Call,
     CaptionFile,
@@ -62,6 +63,8 @@ class Child:
 
     async def probe(self, link: str) -> Media:
         """Look at a link."""
+        if len(link) > MAX_LINK:  # longer ones do not even fit into a call
+            raise JobError(Code.INVALID_LINK, f"{len(link)} characters")
         return _promised((await self._ask(Probe(link=link))).media)
 
     async def download(

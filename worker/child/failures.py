@@ -44,7 +44,11 @@ _MESSAGES: tuple[tuple[Code, str], ...] = (
         r"|video (?:is )?(?:unavailable|not available)|been (?:deleted|terminated)|account .*terminated",
     ),
     (Code.SITE_ERROR, r"check back later|try again later|(?:still|we're) processing"),
-    (Code.UNSUPPORTED, r"unsupported url|no video formats found|no media found|only images are available"),
+    (
+        Code.UNSUPPORTED,
+        r"unsupported url|ffmpeg could not be found|no video formats found|no media found"
+        r"|only images are available",
+    ),
     (Code.NO_FORMAT, r"requested format is not available"),
     (Code.BROKEN_FILE, r"did not get any data blocks|downloaded file is empty|fragment \d+ not found"),
 )

@@ -60,8 +60,9 @@ def _check_bind(args: tuple[Any, ...]) -> None:
 
 
 def _check_program(args: tuple[Any, ...]) -> None:
-    program = PurePath(str(args[0])).name
-    if program not in PROGRAMS:
+    program, arguments = PurePath(str(args[0])).name, [str(argument) for argument in args[1]]
+    may_reach_out = any(argument.startswith(("--allow", "-A")) for argument in arguments)
+    if program not in PROGRAMS or may_reach_out:
         # An ordinary error: to yt-dlp it looks as if the program were not installed.
         raise PermissionError(f"a child does not start {program}")
 

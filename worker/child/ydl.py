@@ -150,11 +150,10 @@ class Downloader(yt_dlp.YoutubeDL):  # type: ignore[misc]
             raise TRIPWIRE.trip(Code.UNSUPPORTED, f"refused to open a {scheme}: address")
         try:
             return self.budget.watch(super().urlopen(req))
-        except HTTPError as error:
-            self.budget.watch(error.response)
-            raise
-        except Exception:
-            TRIPWIRE.check()
+        except Exception as error:
+            TRIPWIRE.check()  # in curl's case the proxy was stopped, and curl tells it in its own words
+            if isinstance(error, HTTPError):
+                self.budget.watch(error.response)
             raise
 
 
