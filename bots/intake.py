@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import jobs
@@ -12,7 +13,7 @@ from shared.ids import new_id
 from shared.link import Link, link_key
 from shared.models import Artifact, Job, Request
 from shared.options import Options
-from shared.outbox import publish_outbox
+from shared.outbox import Outbox
 from shared.queue import Queue
 from shared.settings import Settings
 from shared.storage import Storage
@@ -46,44 +47,59 @@ class Submitted:
 class Intake:
     """Takes requests in. Holds the ports; each call is one transaction."""
 
-    def __init__(self, database: Database, queue: Queue, storage: Storage, settings: Settings) -> None:
+    def __init__(self, database: Database, outbox: Outbox, storage: Storage, settings: Settings) -> None:
         self._database = database
-        self._queue = queue
+        self._outbox = outbox
         self._storage = storage
         self._retention = settings.retention
 
     async def submit(self, link: Link, options: Options, origin: Origin) -> Submitted:
         """Store the request and let a job carry it: an active or finished identical one, else a new one."""
         key = link_key(link, options)
-        await self._forget_lost_files(key)
-        async with self._database.write() as session:
-            seen = await _find_request(session, origin.event_key)
-            if seen is not None:
-                return Submitted(seen.id, seen.job_id, is_new=False)
-            job_id = await self._carrier(session, link, options, origin, key)
-            request = Request(
-                id=new_id(),
-                event_key=origin.event_key,
-                platform=origin.platform,
-                chat_id=origin.chat_id,
-                thread_id=origin.thread_id,
-                user_id=origin.user_id,
-                job_id=job_id,
-            )
-            session.add(request)
-        await publish_outbox(self._database, self._queue)
-        return Submitted(request.id, job_id, is_new=True)
+        while True:
+            try:
+                async with self._database.write() as session:
+                    submitted = await self._try(session, link, options, origin, key)
+            except IntegrityError:  # the same event arrived twice in this instant: now it can be seen
+                continue
+            if submitted is not None:
+                self._outbox.nudge()
+                return submitted
 
-    async def _carrier(
+    async def _try(
         self, session: AsyncSession, link: Link, options: Options, origin: Origin, key: str
-    ) -> UUID:
-        for _ in range(2):  # a rival may finish or cancel between the two looks; the second one settles it
-            reusable = await jobs.find_reusable(session, link_key=key)
-            if reusable is not None:
-                if not reusable.state.is_active:
-                    await jobs.prolong(session, reusable.id, self._retention)
-                    await jobs.wake(session, reusable.id)
-                return reusable.id
+    ) -> Submitted | None:
+        """One look and one write; None when the look was out of date, so look again."""
+        seen = await _find_request(session, origin.event_key)
+        if seen is not None:
+            return Submitted(seen.id, seen.job_id, is_new=False)
+        carrier = await jobs.find_reusable(session, link_key=key)
+        if (
+            carrier is not None
+            and not carrier.state.is_active
+            and not await self._has_files(session, carrier)
+        ):
+            return None
+        request = await self._store(session, link, options, origin, key, carrier)
+        return None if request is None else Submitted(request.id, request.job_id, is_new=True)
+
+    async def _store(
+        self,
+        session: AsyncSession,
+        link: Link,
+        options: Options,
+        origin: Origin,
+        key: str,
+        carrier: Job | None,
+    ) -> Request | None:
+        """The request on its job; None when a rival made the same job in this instant, so look again."""
+        has_ended = carrier is not None and not carrier.state.is_active
+        if carrier is not None:
+            job_id = carrier.id
+            if has_ended:
+                await jobs.prolong(session, job_id, self._retention)
+                await jobs.wake(session, job_id)
+        else:
             made = await jobs.insert(
                 session,
                 link=link.url,
@@ -92,21 +108,31 @@ class Intake:
                 options=options.model_dump(mode="json"),
                 link_key=key,
             )
-            if made is not None:
-                return made
-        raise RuntimeError("two rivals for one link, twice")
+            if made is None:
+                return None
+            job_id = made
+        request = Request(
+            id=new_id(),
+            event_key=origin.event_key,
+            platform=origin.platform,
+            chat_id=origin.chat_id,
+            thread_id=origin.thread_id,
+            user_id=origin.user_id,
+            job_id=job_id,
+        )
+        session.add(request)
+        if has_ended:
+            await session.flush()
+            await jobs.announce(session, [job_id])
+        return request
 
-    async def _forget_lost_files(self, key: str) -> None:
+    async def _has_files(self, session: AsyncSession, job: Job) -> bool:
         """A finished job whose files somebody removed by hand does not answer; mark what is gone."""
-        async with self._database.read() as session:
-            job = await jobs.find_reusable(session, link_key=key)
-            if job is None or job.state.is_active:
-                return
-            artifacts = list(await session.scalars(select(Artifact).where(Artifact.job_id == job.id)))
+        artifacts = (await session.scalars(select(Artifact).where(Artifact.job_id == job.id))).all()
         lost = [artifact.id for artifact in artifacts if not await self._storage.exists(artifact.storage_key)]
         if lost:
-            async with self._database.write() as session:
-                await jobs.mark_deleted(session, lost)
+            await jobs.mark_deleted(session, lost)
+        return not lost
 
 
 async def _find_request(session: AsyncSession, event_key: str) -> Request | None:

@@ -9,11 +9,11 @@ import migrations
 from bots.follow import Follower
 from bots.intake import Intake
 from shared import jobs
-from shared.chat import MessageClient, PullClient
+from shared.chat import MessageClient
 from shared.database import Database
 from shared.keys import load_keys
 from shared.links import Links
-from shared.outbox import publish_outbox
+from shared.outbox import Outbox
 from shared.queue import EmbeddedQueue, Queue
 from shared.results import Results
 from shared.settings import Settings
@@ -32,6 +32,7 @@ class Parts:
     settings: Settings
     database: Database
     queue: Queue
+    outbox: Outbox
     storage: Storage
     links: Links
     results: Results
@@ -45,23 +46,19 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
     await asyncio.to_thread(settings.data_dir.mkdir, parents=True, exist_ok=True)
     database = Database(settings.effective_database_url)
     queue = EmbeddedQueue()
+    outbox = Outbox(database, queue)
     storage = LocalStorage(settings.data_dir / "files")
     links = Links(load_keys(settings))
     results = Results(settings, links)
     try:
         await migrations.upgrade(database)
         await queue.start()
-        intake = Intake(database, queue, storage, settings)
+        intake = Intake(database, outbox, storage, settings)
         follower = Follower(database, queue, results)
-        yield Parts(settings, database, queue, storage, links, results, intake, follower)
+        yield Parts(settings, database, queue, outbox, storage, links, results, intake, follower)
     finally:
         await queue.close()
         await database.close()
-
-
-def chat_clients() -> dict[str, MessageClient]:
-    """Where results can be shown, by platform."""
-    return {"terminal": PullClient(), "api": PullClient()}
 
 
 @asynccontextmanager
@@ -72,9 +69,9 @@ async def running_worker(
     async with ChildServer() as children:
         await recover(parts)
         tools = Tools(parts.settings, parts.database, parts.storage, children, parts.queue.publish_event)
-        deliverer = Deliverer(parts.database, clients or chat_clients(), parts.results)
+        deliverer = Deliverer(parts.database, clients or {}, parts.results)
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(Worker(tools, parts.queue, deliverer).run())
+            task = group.create_task(Worker(tools, parts.queue, parts.outbox, deliverer).run())
             try:
                 yield
             finally:
@@ -88,4 +85,3 @@ async def recover(parts: Parts) -> None:
     async with parts.database.read() as session:
         waiting = await jobs.queued_ids(session)
     await parts.queue.publish(waiting)
-    await publish_outbox(parts.database, parts.queue)

@@ -65,6 +65,10 @@ class ArtifactKind(StrEnum):
     INFO = "info"
 
 
+PULLED = ("terminal", "api")
+"""Platforms whose askers look for themselves: there is no message to deliver a result to."""
+
+
 class Delivery(StrEnum):
     """Whether the result, good or bad, has reached the person."""
 
@@ -174,14 +178,17 @@ class Job(Base):
 
 
 class Request(Base):
-    """One person asked for one thing in one place. `event_key` is the platform's id of the event."""
+    """One person asked for one thing in one place. `event_key` is the platform's id of the event.
+
+    `delivery_after` is empty until there is something to deliver.
+    """
 
     __tablename__ = "requests"
     __table_args__ = (
         Index("ix_requests_job_id", "job_id"),
         Index(
-            "ix_requests_pending",
-            "job_id",
+            "ix_requests_due",
+            "delivery_after",
             sqlite_where=text("delivery = 'pending'"),
             postgresql_where=text("delivery = 'pending'"),
         ),

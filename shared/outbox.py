@@ -1,20 +1,63 @@
-"""From the outbox to the queue. Called right after a commit, and by the janitor for what a crash left."""
+"""From the outbox to the queue: at once after a commit, and whatever a crash or another process left."""
 
-from shared import jobs
+import asyncio
+import logging
+from contextlib import suppress
+
+from sqlalchemy import delete, select
+
 from shared.database import Database
+from shared.models import OutboxRow
 from shared.queue import Queue
 
+log = logging.getLogger(__name__)
 
-async def publish_outbox(database: Database, queue: Queue) -> int:
-    """Publish every waiting outbox row, then forget it; returns how many.
+LOOK_INTERVAL = (
+    0.25  # seconds between two looks when nobody nudges: how soon another process's request is seen
+)
+BATCH = 200
 
-    A crash between the two publishes a row twice, which is harmless: the claim decides.
+
+class Outbox:
+    """Publishes waiting rows, many at once when many wait. `nudge` after a commit; `run` in the background.
+
+    With the embedded queue only the process that works may run it: rows are for its queue alone.
     """
-    async with database.read() as session:
-        rows = await jobs.unpublished(session)
-    if not rows:
-        return 0
-    await queue.publish([row.job_id for row in rows])
-    async with database.write() as session:
-        await jobs.published(session, [row.id for row in rows])
-    return len(rows)
+
+    def __init__(self, database: Database, queue: Queue) -> None:
+        self._database = database
+        self._queue = queue
+        self._nudged = asyncio.Event()
+
+    def nudge(self) -> None:
+        """A row was committed: look now."""
+        self._nudged.set()
+
+    async def run(self) -> None:
+        """Publish until cancelled; outages of the database or the queue are outlived."""
+        while True:
+            self._nudged.clear()
+            try:
+                while await self.publish() == BATCH:
+                    pass
+            except Exception as error:
+                log.warning("the outbox has to wait: %s", error)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_INTERVAL):
+                    await self._nudged.wait()
+
+    async def publish(self) -> int:
+        """Publish a batch of waiting rows, then forget them; returns how many.
+
+        A crash between the two publishes a row twice, which is harmless: the claim decides.
+        """
+        async with self._database.read() as session:
+            if await session.scalar(select(OutboxRow.id).limit(1)) is None:
+                return 0
+        async with self._database.write() as session:
+            waiting = select(OutboxRow).order_by(OutboxRow.id).limit(BATCH).with_for_update(skip_locked=True)
+            rows = (await session.scalars(waiting)).all()
+            await self._queue.publish([row.job_id for row in rows])
+            gone = delete(OutboxRow).where(OutboxRow.id.in_([row.id for row in rows]))
+            await session.execute(gone.execution_options(synchronize_session=False))
+        return len(rows)

@@ -1,16 +1,23 @@
 """Logging: text for people, JSON for machines; the job on every line; secrets on none."""
 
 import logging
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
+from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 from pythonjsonlogger.json import JsonFormatter
 
-from shared.links import RedactTokens
+from shared.links import redact_tokens
 from shared.settings import Settings
+
+TEXT = "%(asctime)s %(levelname)-7s %(name)s [%(job_id)s] %(message)s"
+FIELDS = "%(asctime)s %(levelname)s %(name)s %(job_id)s %(attempt)s %(message)s"
+SHORTEST_SECRET = 6  # characters; what is shorter would blacken ordinary words
 
 _job: ContextVar[tuple[str, int] | None] = ContextVar("job", default=None)
 
@@ -35,19 +42,65 @@ class AddContext(logging.Filter):
         return True
 
 
+def secrets_of(settings: Settings) -> set[str]:
+    """What must not be read in a log: the values of the settings that do not show themselves either.
+
+    Of an address only the password counts, as it is written and as it is meant.
+    """
+    secrets: set[str] = set()
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if field.repr or not value:
+            continue
+        for text in [value] if isinstance(value, str) else value:
+            password = urlsplit(text).password if "://" in text else text
+            secrets |= {password, unquote(password)} if password else set()
+    return secrets
+
+
+def redactor(secrets: set[str]) -> Callable[[str], str]:
+    """A function that takes link tokens and these secrets out of a text."""
+    long_ones = sorted((s for s in secrets if len(s) >= SHORTEST_SECRET), key=len, reverse=True)
+    pattern = re.compile("|".join(map(re.escape, long_ones)) or r"(?!)")
+    return lambda text: pattern.sub("[secret]", redact_tokens(text))
+
+
+class TextFormatter(logging.Formatter):
+    """Lines for people. Redacts what is written in the end, so that a traceback tells no secret either."""
+
+    def __init__(self, redact: Callable[[str], str]) -> None:
+        super().__init__(TEXT)
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as text."""
+        return self._redact(super().format(record))
+
+
+class JsonLines(JsonFormatter):
+    """One JSON object a line. Redacts each value before it is quoted, so that the line stays JSON."""
+
+    def __init__(self, redact: Callable[[str], str]) -> None:
+        super().__init__(FIELDS, rename_fields={"asctime": "time", "levelname": "level"})
+        self._redact = redact
+
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        """The fields of the record, just before they become JSON."""
+        return {name: self._redacted(value) for name, value in log_data.items()}
+
+    def _redacted(self, value: Any) -> Any:
+        if isinstance(value, int | float | bool | None):
+            return value
+        return self._redact(str(value))
+
+
 def set_up_logging(settings: Settings) -> None:
     """Configure the root logger, once, at start."""
     handler = logging.StreamHandler(sys.stderr)
     wants_text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
-    if wants_text:
-        handler.setFormatter(
-            logging.Formatter("%(asctime)s %(levelname)-7s %(name)s [%(job_id)s] %(message)s")
-        )
-    else:
-        fields = "%(asctime)s %(levelname)s %(name)s %(job_id)s %(attempt)s %(message)s"
-        handler.setFormatter(JsonFormatter(fields, rename_fields={"asctime": "time", "levelname": "level"}))
+    redact = redactor(secrets_of(settings))
+    handler.setFormatter(TextFormatter(redact) if wants_text else JsonLines(redact))
     handler.addFilter(AddContext())
-    handler.addFilter(RedactTokens())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for noisy in ("httpx", "aiormq", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from uuid import UUID
 
 from shared import deliveries, jobs
 from shared.chat import MessageClient, MessageGone
@@ -37,7 +36,7 @@ class Deliverer:
         while True:
             self._nudged.clear()
             try:
-                while await self.deliver_pending():
+                while self._clients and await self.deliver_due():
                     pass
             except Exception:
                 log.exception("deliveries failed; trying again in %s s", LOOK_INTERVAL)
@@ -45,39 +44,35 @@ class Deliverer:
                 async with asyncio.timeout(LOOK_INTERVAL):
                     await self._nudged.wait()
 
-    async def deliver_pending(self) -> int:
-        """Deliver what is due now; returns how many were looked at."""
-        async with self._database.read() as session:
-            pending = await deliveries.pending(session, list(self._clients))
+    async def deliver_due(self) -> int:
+        """Deliver what is due now; returns how many were tried."""
+        async with self._database.write() as session:
+            requests = await deliveries.claim(session, list(self._clients))
         gate = asyncio.Semaphore(PARALLEL)
 
-        async def one(request_id: UUID) -> None:
+        async def one(request: Request) -> None:
             async with gate:
-                await self._deliver(request_id)
+                await self._deliver(request)
 
         async with asyncio.TaskGroup() as group:
-            for request_id in pending:
-                group.create_task(one(request_id))
-        return len(pending)
+            for request in requests:
+                group.create_task(one(request))
+        return len(requests)
 
-    async def _deliver(self, request_id: UUID) -> None:
-        async with self._database.write() as session:
-            request = await deliveries.claim(session, request_id)
-        if request is None:
-            return
+    async def _deliver(self, request: Request) -> None:
         try:
             async with asyncio.timeout(EDIT_TIMEOUT):
                 message = await self._show(request)
         except MessageGone:
-            log.info("request %s: its message is gone, so there is nobody to tell", request_id)
+            log.info("request %s: its message is gone, so there is nobody to tell", request.id)
             message = request.status_message
         except Exception:
-            log.exception("request %s: the final edit failed; it is tried again", request_id)
+            log.exception("request %s: the final edit failed; it is tried again", request.id)
             async with self._database.write() as session:
-                await deliveries.postpone(session, request_id)
+                await deliveries.postpone(session, request)
             return
         async with self._database.write() as session:
-            await deliveries.delivered(session, request_id, message)
+            await deliveries.delivered(session, request.id, message)
 
     async def _show(self, request: Request) -> str | None:
         """The final edit; a fresh message when a crash left the request without one."""

@@ -11,35 +11,29 @@ from uuid import UUID
 from shared import jobs
 from shared.database import Database
 from shared.models import JobState
-from shared.outbox import publish_outbox
-from shared.queue import Queue
+from shared.outbox import Outbox
 from worker.attempt import Tools, work_root
 
 log = logging.getLogger(__name__)
 
-RELAY_INTERVAL = 0.25  # seconds between two looks at the outbox: how soon another process's request is seen
 SWEEP_INTERVAL = 5.0  # seconds between two looks at leases and due retries
 RETENTION_INTERVAL = 300.0  # seconds between two looks at expired and orphaned files
 ORPHAN_AGE = 3600.0  # seconds before a stored file that no artifact names counts as left behind
 
 
 class Janitor:
-    """Three loops: the outbox, the leases and retries, the files."""
+    """Two loops: the leases and retries, and the files."""
 
-    def __init__(self, tools: Tools, queue: Queue) -> None:
+    def __init__(self, tools: Tools, outbox: Outbox) -> None:
         self._tools = tools
         self._database = tools.database
-        self._queue = queue
+        self._outbox = outbox
 
     async def run(self) -> None:
         """Look after things until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(_every(RELAY_INTERVAL, self._relay))
             group.create_task(_every(SWEEP_INTERVAL, self._sweep))
             group.create_task(_every(RETENTION_INTERVAL, self._tidy))
-
-    async def _relay(self) -> None:
-        await publish_outbox(self._database, self._queue)
 
     async def _sweep(self) -> None:
         async with self._database.write() as session:
@@ -48,7 +42,7 @@ class Janitor:
         if expired:
             log.warning("leases that ran out: %d", len(expired))
         if expired or due:
-            await publish_outbox(self._database, self._queue)
+            self._outbox.nudge()
 
     async def _tidy(self) -> None:
         await delete_expired(self._tools)

@@ -18,6 +18,7 @@ from shared.database import Database
 from shared.errors import Code, JobError
 from shared.jobs import HEARTBEAT, LEASE, Fence, LeaseLost
 from shared.models import Job
+from shared.outbox import Outbox
 from shared.queue import Queue, Ticket
 from shared.retry import after_failure
 from shared.telemetry import job_context
@@ -35,20 +36,22 @@ RETRY_HEARTBEAT = 2.0  # seconds after a heartbeat that the database did not tak
 class Worker:
     """Runs until cancelled. The queue says where to look, the database decides, `tools` do the work."""
 
-    def __init__(self, tools: Tools, queue: Queue, deliverer: Deliverer) -> None:
+    def __init__(self, tools: Tools, queue: Queue, outbox: Outbox, deliverer: Deliverer) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._tools = tools
         self._database = tools.database
         self._queue = queue
+        self._outbox = outbox
         self._deliverer = deliverer
         self._slots = asyncio.Semaphore(tools.settings.max_concurrent_downloads)
         self._stops: dict[UUID, asyncio.Event] = {}
 
     async def run(self) -> None:
         """Work until cancelled; then stop every attempt and hand its job back."""
-        janitor = Janitor(self._tools, self._queue)
+        janitor = Janitor(self._tools, self._outbox)
         async with self._queue.cancels() as cancels, asyncio.TaskGroup() as group:
             group.create_task(self._obey(cancels))
+            group.create_task(self._outbox.run())
             group.create_task(self._deliverer.run())
             group.create_task(janitor.run())
             group.create_task(self._take_jobs())

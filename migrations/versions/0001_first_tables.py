@@ -135,7 +135,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_requests_job_id", "requests", ["job_id"])
     op.create_index(
-        "ix_requests_pending", "requests", ["job_id"], sqlite_where=PENDING, postgresql_where=PENDING
+        "ix_requests_due", "requests", ["delivery_after"], sqlite_where=PENDING, postgresql_where=PENDING
     )
 
 

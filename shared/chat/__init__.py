@@ -1,5 +1,5 @@
 """How results reach people: the port that every chat platform implements."""
 
-from shared.chat.port import MessageClient, MessageGone, PullClient
+from shared.chat.port import MessageClient, MessageGone
 
-__all__ = ["MessageClient", "MessageGone", "PullClient"]
+__all__ = ["MessageClient", "MessageGone"]

@@ -20,14 +20,3 @@ class MessageClient(Protocol):
     async def edit(self, request: Request, message: str, view: JobView) -> None:
         """Make the message show the view. Idempotent: showing the same again is success."""
         ...
-
-
-class PullClient:
-    """For askers who look for themselves (the terminal, the REST API): there is no message to keep."""
-
-    async def post(self, request: Request, view: JobView) -> str:
-        """Nothing to show."""
-        return "-"
-
-    async def edit(self, request: Request, message: str, view: JobView) -> None:
-        """Nothing to show."""

@@ -68,7 +68,7 @@ async def test_a_new_job_is_queued_with_an_outbox_row(database: Database) -> Non
     job_id = await make_job(database)
     assert (await load(database, job_id)).state is JobState.QUEUED
     async with database.read() as session:
-        assert [row.job_id for row in await jobs.unpublished(session)] == [job_id]
+        assert list(await session.scalars(select(OutboxRow.job_id))) == [job_id]
 
 
 async def test_an_identical_active_job_is_not_made_twice(database: Database) -> None:
@@ -296,12 +296,19 @@ async def test_a_delivery_is_claimed_by_one_and_delivered_once(database: Databas
     request_id = await make_request(database, job_id)
     await finish(database, await claim(database))
     async with database.write() as session:
-        assert await deliveries.pending(session, ["telegram"]) == [request_id]
-        assert await deliveries.claim(session, request_id) is not None
-        assert await deliveries.claim(session, request_id) is None
+        assert [request.id for request in await deliveries.claim(session, ["telegram"])] == [request_id]
+        assert await deliveries.claim(session, ["telegram"]) == []
         await deliveries.delivered(session, request_id, "m1")
-        assert await deliveries.pending(session, ["telegram"]) == []
+        await session.execute(update(Request).values(delivery_after=db_now(-1)))
+        assert await deliveries.claim(session, ["telegram"]) == []
         assert (await session.get_one(Request, request_id)).delivery is Delivery.DELIVERED
+
+
+async def test_nothing_is_delivered_before_the_job_has_ended(database: Database) -> None:
+    await make_request(database, await make_job(database))
+    await claim(database)
+    async with database.write() as session:
+        assert await deliveries.claim(session, ["telegram"]) == []
 
 
 async def test_a_delivery_the_chat_refused_is_tried_again_later(database: Database) -> None:
@@ -309,16 +316,31 @@ async def test_a_delivery_the_chat_refused_is_tried_again_later(database: Databa
     request_id = await make_request(database, job_id)
     await finish(database, await claim(database))
     async with database.write() as session:
-        await deliveries.claim(session, request_id)
-        await deliveries.postpone(session, request_id)
-        assert await deliveries.pending(session, ["telegram"]) == []
+        (request,) = await deliveries.claim(session, ["telegram"])
+        await deliveries.postpone(session, request)
+        assert await deliveries.claim(session, ["telegram"]) == []
         await session.execute(update(Request).values(delivery_after=db_now(-1)))
-        assert await deliveries.pending(session, ["telegram"]) == [request_id]
+        assert [request.id for request in await deliveries.claim(session, ["telegram"])] == [request_id]
 
 
 async def test_a_platform_that_is_not_served_here_is_left_to_others(database: Database) -> None:
-    job_id = await make_job(database)
-    await make_request(database, job_id, platform="slack")
+    await make_request(database, await make_job(database), platform="slack")
+    await finish(database, await claim(database))
+    async with database.write() as session:
+        assert await deliveries.claim(session, ["telegram"]) == []
+
+
+async def test_who_looks_for_themselves_has_the_result_when_the_job_ends(database: Database) -> None:
+    request_id = await make_request(database, await make_job(database), platform="api")
     await finish(database, await claim(database))
     async with database.read() as session:
-        assert await deliveries.pending(session, ["telegram"]) == []
+        assert (await session.get_one(Request, request_id)).delivery is Delivery.DELIVERED
+
+
+async def test_whoever_leaves_is_told_without_waiting_for_the_job(database: Database) -> None:
+    job_id = await make_job(database)
+    leaving = await make_request(database, job_id)
+    await make_request(database, job_id)
+    async with database.write() as session:
+        await jobs.leave(session, leaving)
+        assert [request.id for request in await deliveries.claim(session, ["telegram"])] == [leaving]

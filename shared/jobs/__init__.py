@@ -1,0 +1,76 @@
+"""The state machine of jobs: every query that moves or reads one. Callers bring the transaction.
+
+fence.py       what a worker holds, and the one write that checks it
+making.py      new jobs, and the old ones that already answer
+working.py     what a worker does with a claimed job
+cancelling.py  somebody changed their mind
+ending.py      what every end has in common
+keeping.py     leases, retries, files whose time is over
+reading.py     where a job is
+"""
+
+from shared.jobs.cancelling import cancel, finish_cancelled, leave
+from shared.jobs.ending import announce
+from shared.jobs.fence import HEARTBEAT, LEASE, Fence, LeaseLost
+from shared.jobs.keeping import (
+    expired_artifacts,
+    known_keys,
+    mark_deleted,
+    queued_ids,
+    requeue_due,
+    requeue_expired,
+)
+from shared.jobs.making import find_reusable, insert, prolong, wake
+from shared.jobs.reading import get, position, state_of
+from shared.jobs.working import (
+    claim,
+    cool_down,
+    crash,
+    describe,
+    fail,
+    finish,
+    identify,
+    join,
+    release,
+    renew,
+    report,
+    resting,
+    set_aside,
+)
+
+__all__ = [
+    "HEARTBEAT",
+    "LEASE",
+    "Fence",
+    "LeaseLost",
+    "announce",
+    "cancel",
+    "claim",
+    "cool_down",
+    "crash",
+    "describe",
+    "expired_artifacts",
+    "fail",
+    "find_reusable",
+    "finish",
+    "finish_cancelled",
+    "get",
+    "identify",
+    "insert",
+    "join",
+    "known_keys",
+    "leave",
+    "mark_deleted",
+    "position",
+    "prolong",
+    "queued_ids",
+    "release",
+    "renew",
+    "report",
+    "requeue_due",
+    "requeue_expired",
+    "resting",
+    "set_aside",
+    "state_of",
+    "wake",
+]

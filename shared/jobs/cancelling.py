@@ -1,0 +1,49 @@
+"""Somebody changed their mind: about a request, or about the whole job."""
+
+from uuid import UUID
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database import db_now
+from shared.jobs.ending import announce, cancelled
+from shared.jobs.fence import Fence, changed
+from shared.models import Delivery, Job, JobState, Request
+
+
+async def cancel(session: AsyncSession, job_id: UUID) -> JobState | None:
+    """Cancel a job: at once when queued; a running one is flagged, and its worker stops. None: not active."""
+    mine = update(Job).where(Job.id == job_id)
+    if await changed(session, mine.where(Job.state == JobState.QUEUED).values(**cancelled())):
+        await announce(session, [job_id])
+        return JobState.CANCELLED
+    # whoever asks for the link from now on gets a new job
+    flags = {"cancel_requested": True, "link_key": None, "media_key": None}
+    running = await changed(session, mine.where(Job.state == JobState.RUNNING).values(**flags))
+    return JobState.RUNNING if running else None
+
+
+async def finish_cancelled(session: AsyncSession, fence: Fence) -> bool:
+    """The worker stopped a job; True when somebody had cancelled it, False when it is simply not ours."""
+    mine = (Job.id == fence.job_id, Job.attempt == fence.attempt, Job.cancel_requested.is_(True))
+    done = await changed(
+        session, update(Job).where(*mine, Job.state == JobState.RUNNING).values(**cancelled())
+    )
+    await announce(session, done)
+    return bool(done)
+
+
+async def leave(session: AsyncSession, request_id: UUID) -> bool:
+    """One request gives up. Returns True when nobody else waits for its job, which may then be cancelled."""
+    gone = (
+        update(Request)
+        .where(Request.id == request_id, Request.delivery == Delivery.PENDING)
+        .values(cancelled=True, delivery_after=db_now())
+        .returning(Request.job_id)
+        .execution_options(synchronize_session=False)
+    )
+    job_id = await session.scalar(gone)
+    if job_id is None:
+        return False
+    others = exists().where(Request.job_id == job_id, Request.cancelled.is_(False))
+    return not await session.scalar(select(others))

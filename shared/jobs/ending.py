@@ -1,0 +1,46 @@
+"""What every end of a job has in common: the columns it sets, and the people who are now to be told."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import case, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database import db_now
+from shared.errors import FAILURES, Code, JobError
+from shared.models import PULLED, Delivery, JobState, Request
+
+
+async def announce(session: AsyncSession, job_ids: Sequence[UUID]) -> None:
+    """These jobs have ended: their requests are due for delivery. Who looks for themselves has it already."""
+    pulled = Request.platform.in_(PULLED)
+    waiting = update(Request).where(Request.job_id.in_(job_ids), Request.delivery == Delivery.PENDING)
+    told = waiting.values(
+        delivery=case((pulled, Delivery.DELIVERED), else_=Delivery.PENDING),
+        delivered_at=case((pulled, db_now()), else_=None),
+        delivery_after=db_now(),
+    )
+    await session.execute(told.execution_options(synchronize_session=False))
+
+
+def ended() -> dict[str, Any]:
+    """Columns of a job that nobody works on any more."""
+    return {"finished_at": db_now(), "lease_until": None, "worker": None, "progress": None, "run_after": None}
+
+
+def back_to_queue(run_after: db_now | None) -> dict[str, Any]:
+    """Columns of a job that waits again: for anybody at once, or until a time."""
+    return {"state": JobState.QUEUED, "lease_until": None, "worker": None, "run_after": run_after}
+
+
+def cancelled() -> dict[str, Any]:
+    """Columns of a job that somebody cancelled."""
+    told = {"error_code": Code.CANCELLED, "error_message": FAILURES[Code.CANCELLED].sentence}
+    return {"state": JobState.CANCELLED, **told, **ended()}
+
+
+def quarantined() -> dict[str, Any]:
+    """Columns of a job that brought down too many workers."""
+    error = JobError(Code.CRASHED)
+    return {"state": JobState.FAILED, "error_code": error.code, "error_message": error.message, **ended()}

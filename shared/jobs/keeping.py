@@ -1,0 +1,66 @@
+"""What has to be looked after: leases that ran out, retries that are due, files whose time is over."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database import db_now
+from shared.jobs.ending import announce, back_to_queue, cancelled, quarantined
+from shared.jobs.fence import changed
+from shared.models import Artifact, Job, JobState, OutboxRow
+from shared.retry import MAX_CRASHES
+
+
+async def requeue_expired(session: AsyncSession, *, everything: bool = False) -> list[UUID]:
+    """Bring back running jobs whose lease ran out, counting a crash; returns all that changed.
+
+    `everything` takes every running job: the embedded service does so at its start, when it alone holds the
+    data folder and so knows that nobody is working.
+    """
+    lost = update(Job).where(Job.state == JobState.RUNNING)
+    if not everything:
+        lost = lost.where(Job.lease_until < db_now())
+    over = [*await changed(session, lost.where(Job.cancel_requested.is_(True)).values(**cancelled()))]
+    hopeless = lost.where(Job.crashes + 1 >= MAX_CRASHES)
+    over += await changed(session, hopeless.values(crashes=Job.crashes + 1, **quarantined()))
+    if over:
+        await announce(session, over)
+    back = await changed(session, lost.values(crashes=Job.crashes + 1, **back_to_queue(None)))
+    session.add_all(OutboxRow(job_id=job_id) for job_id in back)
+    return [*over, *back]
+
+
+async def requeue_due(session: AsyncSession) -> list[UUID]:
+    """Bring back queued jobs whose waiting time is over."""
+    due = update(Job).where(Job.state == JobState.QUEUED, Job.run_after <= db_now()).values(run_after=None)
+    back = await changed(session, due)
+    session.add_all(OutboxRow(job_id=job_id) for job_id in back)
+    return [*back]
+
+
+async def queued_ids(session: AsyncSession) -> list[UUID]:
+    """Every job that waits for a worker now: what an in-process queue has to be told after a restart."""
+    ready = (
+        select(Job.id).where(Job.state == JobState.QUEUED, Job.run_after.is_(None)).order_by(Job.turn, Job.id)
+    )
+    return list(await session.scalars(ready))
+
+
+async def expired_artifacts(session: AsyncSession, limit: int = 500) -> list[Artifact]:
+    """Artifacts whose retention is over and whose file is still there."""
+    over = select(Artifact).where(Artifact.expires_at <= db_now(), Artifact.deleted_at.is_(None))
+    return list(await session.scalars(over.order_by(Artifact.expires_at).limit(limit)))
+
+
+async def known_keys(session: AsyncSession, keys: Sequence[str]) -> set[str]:
+    """Which of these storage keys belong to an artifact that is not deleted."""
+    named = select(Artifact.storage_key).where(Artifact.storage_key.in_(keys), Artifact.deleted_at.is_(None))
+    return set(await session.scalars(named))
+
+
+async def mark_deleted(session: AsyncSession, artifact_ids: Sequence[UUID]) -> None:
+    """The files are gone; their links stop answering and their job no longer answers for the link."""
+    gone = update(Artifact).where(Artifact.id.in_(artifact_ids)).values(deleted_at=db_now())
+    await session.execute(gone.execution_options(synchronize_session=False))

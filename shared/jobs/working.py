@@ -1,0 +1,153 @@
+"""What a worker does with a job: claim, tell, finish, fail, hand back. Every write goes through the fence."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database import db_now
+from shared.errors import JobError
+from shared.jobs.ending import announce, back_to_queue, ended, quarantined
+from shared.jobs.fence import ACTIVE, LEASE, Fence, fenced
+from shared.jobs.making import answers
+from shared.models import Artifact, CoolDown, Job, JobState, OutboxRow, Request, Stage
+from shared.retry import Verdict, is_quarantined
+
+
+async def claim(session: AsyncSession, worker: str) -> Job | None:
+    """Take the queued job whose turn it is, with a lease; None when there is none."""
+    candidate = (
+        select(Job.id)
+        .where(Job.state == JobState.QUEUED, Job.run_after.is_(None))
+        .order_by(Job.turn, Job.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    statement = (
+        update(Job)
+        .where(Job.id == candidate, Job.state == JobState.QUEUED)
+        .values(
+            state=JobState.RUNNING,
+            attempt=Job.attempt + 1,
+            worker=worker,
+            lease_until=db_now(LEASE),
+            started_at=func.coalesce(Job.started_at, db_now()),
+            stage=None,
+            progress=None,
+        )
+        .returning(Job)
+    )
+    return (await session.scalars(statement, execution_options={"synchronize_session": False})).one_or_none()
+
+
+async def renew(session: AsyncSession, fence: Fence) -> None:
+    """Heartbeat: the lease lives on."""
+    await fenced(session, fence, lease_until=db_now(LEASE))
+
+
+async def report(session: AsyncSession, fence: Fence, stage: Stage, progress: dict[str, Any] | None) -> None:
+    """Write where the job is, for /status and restarts."""
+    await fenced(session, fence, stage=stage, progress=progress)
+
+
+async def describe(
+    session: AsyncSession,
+    fence: Fence,
+    *,
+    title: str,
+    duration: float | None,
+    media: dict[str, Any],
+    note: str | None,
+) -> None:
+    """Keep what probing found."""
+    await fenced(session, fence, title=title[:1024], duration=duration, media=media, note=note)
+
+
+async def identify(session: AsyncSession, fence: Fence, media_key: str) -> Job | None:
+    """Name the media behind the job. Returns the other job that already is, or has, the same; else None."""
+    twin = await session.scalar(
+        select(Job)
+        .where(Job.media_key == media_key, Job.id != fence.job_id, answers())
+        .order_by(Job.id.desc())
+        .limit(1)
+    )
+    if twin is None:
+        await fenced(session, fence, media_key=media_key)
+    return twin
+
+
+async def join(session: AsyncSession, fence: Fence, target: UUID) -> None:
+    """End this job as the same as `target`, which now carries its requests."""
+    await fenced(session, fence, state=JobState.JOINED, joined_to=target, media_key=None, **ended())
+    await session.execute(update(Request).where(Request.job_id == fence.job_id).values(job_id=target))
+    has_ended = select(Job.id).where(Job.id == target, Job.state.not_in(ACTIVE))
+    await announce(session, (await session.scalars(has_ended)).all())
+
+
+async def finish(session: AsyncSession, fence: Fence, artifacts: Sequence[Artifact]) -> None:
+    """Done: the artifacts and the state in one transaction."""
+    await fenced(session, fence, state=JobState.DONE, **ended())
+    session.add_all(artifacts)
+    await announce(session, [fence.job_id])
+
+
+async def fail(session: AsyncSession, fence: Fence, error: JobError, verdict: Verdict, site: str) -> None:
+    """Count a failure; try again later, or end the job, as the verdict says."""
+    if verdict.cool_down is not None:
+        await cool_down(session, site, verdict.cool_down)
+    told: dict[str, Any] = {
+        "error_code": error.code,
+        "error_message": error.message[:1024],
+        "failures": Job.failures + 1,
+    }
+    if verdict.retry_in is None:
+        await fenced(session, fence, state=JobState.FAILED, **told, **ended())
+        await announce(session, [fence.job_id])
+    else:
+        await fenced(session, fence, **told, **back_to_queue(db_now(verdict.retry_in)))
+
+
+async def crash(session: AsyncSession, fence: Fence, delay: float) -> JobState:
+    """Count a crash of the child; quarantine after too many. Returns the new state."""
+    crashes = await session.scalar(select(Job.crashes).where(Job.id == fence.job_id)) or 0
+    if is_quarantined(crashes + 1):
+        await fenced(session, fence, crashes=Job.crashes + 1, **quarantined())
+        await announce(session, [fence.job_id])
+        return JobState.FAILED
+    await fenced(session, fence, crashes=Job.crashes + 1, **back_to_queue(db_now(delay)))
+    return JobState.QUEUED
+
+
+async def release(session: AsyncSession, fence: Fence) -> None:
+    """Hand a job back so that another worker continues at once; this counts as neither failure nor crash."""
+    await fenced(session, fence, **back_to_queue(None))
+    session.add(OutboxRow(job_id=fence.job_id))
+
+
+async def set_aside(session: AsyncSession, fence: Fence, seconds: float) -> None:
+    """Put a claimed job back until its site has rested."""
+    await fenced(session, fence, **back_to_queue(db_now(seconds)))
+
+
+async def resting(session: AsyncSession, site: str) -> float | None:
+    """Seconds until the site may be asked again; None when it may be now."""
+    rest = select(CoolDown.until, db_now()).where(CoolDown.site == site, CoolDown.until > db_now())
+    found = (await session.execute(rest)).one_or_none()
+    return None if found is None else max(0.1, (found[0] - found[1]).total_seconds())
+
+
+async def cool_down(session: AsyncSession, site: str, seconds: float) -> None:
+    """Let a site rest for everybody; a longer rest already given stays."""
+    dialect_insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    rest = dialect_insert(CoolDown).values(site=site, until=db_now(seconds))
+    longer = rest.on_conflict_do_update(
+        index_elements=[CoolDown.site],
+        set_={"until": db_now(seconds)},
+        where=CoolDown.until < db_now(seconds),
+    )
+    await session.execute(longer)
