@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,11 +77,13 @@ def journey() -> str:
         job = get(link, environment)
         seconds = time.monotonic() - started
         files = fetch_artifacts(job["artifacts"])
-        streams = compare_streams(files["video"], f"{site}/media/sample.mp4")
-        sentences = compare_sentences(files["transcript"], files["captions"])
+        streams = compare_streams(files["video"][0], f"{site}/media/sample.mp4")
+        sentences = compare_sentences(*files["captions"], *files["transcript"])
+        expect_refusal(job["artifacts"][0]["url"])
     return (
         f"in {seconds:.1f} s one link became a signed link to the video ({streams}, as on the site) "
-        f"and one to its transcript (all {sentences} spoken sentences)."
+        f"and one to its transcript (all {sentences} spoken sentences), and "
+        "a link with one letter changed was refused."
     )
 
 
@@ -105,9 +108,9 @@ def get(link: str, environment: dict[str, str]) -> Json:
     return job
 
 
-def fetch_artifacts(artifacts: list[Json]) -> dict[str, Path]:
+def fetch_artifacts(artifacts: list[Json]) -> dict[str, list[Path]]:
     """Fetch every signed link, and check each file against the size and the SHA-256 that were promised."""
-    files: dict[str, Path] = {}
+    files: dict[str, list[Path]] = {}
     for artifact in artifacts:
         kind, url = artifact["kind"], artifact["url"]
         path = HOME / f"{kind}.{artifact['format']}"
@@ -117,7 +120,7 @@ def fetch_artifacts(artifacts: list[Json]) -> dict[str, Path]:
         if hashlib.sha256(path.read_bytes()).hexdigest() != artifact["sha256"]:
             fail(f"the {kind} is not the file whose SHA-256 was promised.")
         print(f"  {kind:10} {artifact['format']:5} {artifact['size_bytes'] / 1000:8.1f} kB  {url}")
-        files.setdefault(kind, path)
+        files.setdefault(kind, []).append(path)
     if missing := {"video", "captions", "transcript"} - files.keys():
         fail(f"no {' and no '.join(sorted(missing))} came back.")
     return files
@@ -151,6 +154,18 @@ def compare_sentences(*texts: Path) -> int:
             if position < 0:
                 fail(f"{path.name} lacks the spoken sentence {sentence!r}, or has it out of order.")
     return len(SENTENCES["en"])
+
+
+def expect_refusal(url: str) -> None:
+    """A link that was tampered with opens nothing."""
+    token = url.index("/f/") + len("/f/")
+    forged = url[:token] + ("B" if url[token] == "A" else "A") + url[token + 1 :]
+    try:
+        with NO_PROXY.open(forged, timeout=10):
+            fail("a link with one letter changed was answered.")
+    except urllib.error.HTTPError as refusal:
+        if refusal.code >= 500:
+            fail(f"a link with one letter changed broke the service: {refusal.code}.")
 
 
 def probe(media: str) -> Json:
