@@ -62,10 +62,10 @@ class Exemption:
         text = text.strip()
         if (network := _network(text)) is not None:
             return cls(network, None, None)
-        host, _, port_text = text.rpartition(":")
-        if not host:
+        host, colon, port_text = text.rpartition(":")
+        if not colon:
             host, port_text = text, ""
-        if not host or (port_text and not port_text.isdigit()):
+        if not host or (colon and not port_text.isdigit()):
             raise ValueError(f"{text!r} is neither a network like 10.0.0.0/8 nor a host:port")
         port = int(port_text) if port_text else None
         network = _network(host.removeprefix("[").removesuffix("]"))

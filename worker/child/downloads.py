@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import Code, JobError
-from worker.child import failures, fragments
+from worker.child import failures, resuming
 from worker.child.formats import Choice, Kind, height_of
 from worker.child.progress import Meter
 from worker.child.protocol import StreamFile
@@ -58,7 +58,7 @@ def _bytes_on_disk(targets: Iterable[Path]) -> int:
 
 def _fetch(ydl: Downloader, info: Info, choice: Choice, target: Path) -> StreamFile:
     fragmented = str(choice.format.get("protocol")) not in ("http", "https")
-    fragments.prepare(target, fragmented=fragmented)
+    resuming.prepare(target, fragmented=fragmented)
     merged: dict[str, Any] = {key: value for key, value in info.items() if key not in _NOT_FORMAT}
     try:
         succeeded, _ = ydl.dl(str(target), merged | choice.format)

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from worker.child import fragments, guard, links, main, warmup
+from worker.child import guard, links, main, resuming, warmup
 from worker.child.control import MAX_PACKET, REQUEST, Ended, Fork, Forked, Identified, Identify, Signal, Warm
 from worker.child.process import die_with_parent, kill_group
 from worker.child.protocol import Identity
@@ -135,7 +135,7 @@ def start() -> NoReturn:
     control = socket.socket(fileno=int(sys.argv[1]))
     die_with_parent(signal.SIGTERM, int(sys.argv[2]))
     configure_log()
-    fragments.install()
+    resuming.install()
     extractors = warmup.warm_up()
     guard.install()
     gc.collect()

@@ -145,6 +145,19 @@ async def test_a_killed_download_resumes(
     assert site.bytes_sent - before <= len(whole) - 350_000
 
 
+@pytest.mark.parametrize("extra", [0, 50, 5000])
+async def test_a_download_killed_after_its_last_byte_ends_well(
+    server: ChildServer, limits: MakeLimits, tmp_path: Path, site: MediaSite, extra: int
+) -> None:
+    whole = (site.root / "media" / "sample.mp4").read_bytes()
+    (tmp_path / "media.mp4.mp4.part").write_bytes(whole + bytes(extra))
+    async with server.open(tmp_path, limits()) as child:
+        await child.probe(site.url("/media/sample.mp4"))
+        (file,) = await child.download(Options(), lambda _: None)
+    assert Path(file.path).read_bytes()[: len(whole)] == whole
+    assert file.size <= len(whole) + 100
+
+
 @pytest.mark.parametrize("enough", [100_000, 500_000, 1_000_000])
 async def test_a_killed_stream_resumes_without_hole_or_repetition(
     server: ChildServer, limits: MakeLimits, tmp_path: Path, site: MediaSite, enough: int

@@ -1,10 +1,13 @@
-"""Make a killed fragment download resume at exactly the right byte, and a forbidden one end at once.
+"""Make a killed download resume at exactly the right byte, and a forbidden one end at once.
 
 yt-dlp notes the number of the last fragment in a `.ytdl` file after it appended the fragment. With several
 fragments at once that number may run ahead of what was appended, and a kill between the two writes leaves
 the pair in disagreement: the resumed file then has a hole or a part twice, silently. We note the number of
 the fragment that really was appended together with the size of the file after it, replace the note in one
 step, and cut the file back to that size before resuming.
+
+A partial file that was whole already is answered with 416; yt-dlp then asks again without a range, but its
+requests share their headers, so the range stays in and the download can never end. Ours have their own.
 
 yt-dlp also queues every fragment at once: a hundred thousand of them run far ahead of what is appended, and
 when one fails all the others are tried first. Our pool looks only a little ahead.
@@ -16,13 +19,15 @@ import json
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from yt_dlp.downloader import fragment
 from yt_dlp.downloader.fragment import FragmentFD
+from yt_dlp.networking.common import Request
+from yt_dlp.utils.networking import HTTPHeaderDict
 
 from worker.child.ydl import FRAGMENTS_AT_ONCE
 
@@ -31,10 +36,15 @@ _AHEAD = 3 * FRAGMENTS_AT_ONCE
 
 
 def install() -> None:
-    """Have yt-dlp write its notes and run its threads our way; once per process."""
+    """Have yt-dlp write its notes, send its headers and run its threads our way; once per process."""
     FragmentFD._write_ytdl_file = _write_note
+    Request.headers = Request.headers.setter(_set_own_headers)
     futures = {**vars(concurrent.futures), "ThreadPoolExecutor": _Pool}
     fragment.concurrent = SimpleNamespace(futures=SimpleNamespace(**futures))
+
+
+def _set_own_headers(request: Any, headers: Mapping[str, str]) -> None:
+    request._headers = HTTPHeaderDict(headers)
 
 
 class _Pool(concurrent.futures.ThreadPoolExecutor):

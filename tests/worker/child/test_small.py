@@ -1,0 +1,224 @@
+"""The small pure parts: cleaning, progress, the proxy's requests, resume notes."""
+
+import json
+from io import BytesIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from shared.errors import Code
+from worker.child import extras, proxy, resuming
+from worker.child.abort import TRIPWIRE, Abort
+from worker.child.budget import Budget
+from worker.child.describe import clean, describe, public_url
+from worker.child.downloads import file_name, looks_like_page
+from worker.child.formats import Choice
+from worker.child.progress import Meter
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain", "plain"),
+        ("a\nb\r\nc\td", "a b c d"),
+        ("a\x00b\x1b[31mc", "a b [31mc"),
+        ("\u202egnp.exe", "gnp.exe"),
+        ("\ud800x", "x"),
+        ("  many   spaces  ", "many spaces"),
+        ("🎉" * 300, "🎉" * 20),
+        (7, "7"),
+    ],
+)
+def test_texts_become_one_plain_line(text: object, expected: str) -> None:
+    assert clean(text, 20) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://a.example/x?y=1#z", "https://a.example/x?y=1#z"),
+        ("https://me:secret@a.example:8080/x", "https://a.example:8080/x"),
+        ("javascript:alert(1)", ""),
+        ("file:///etc/passwd", ""),
+        ("http://[", ""),
+        ("https://a.example/" + "x" * 5000, ""),
+    ],
+)
+def test_addresses_shown_have_no_secrets(url: str, expected: str) -> None:
+    assert public_url(url) == expected
+
+
+def test_a_poor_info_is_still_described() -> None:
+    chapters = [{"start_time": 1, "end_time": 0}, {"start_time": 0, "end_time": 5, "title": "x" * 999}]
+    media = describe({"id": "x", "chapters": chapters * 2000, "duration": -1, "upload_date": "soon"})
+    assert (media.title, media.duration, media.upload_date, media.has_audio) == ("x", None, None, False)
+    assert len(media.chapters) == 500
+    assert len(media.chapters[0].title) == 300
+
+
+def test_two_files_are_one_progress() -> None:
+    meter = Meter([900, 100])
+    meter.update(0, {"status": "downloading", "downloaded_bytes": 450, "total_bytes": 900, "speed": 50.0})
+    first = meter.progress()
+    assert (first.done, first.total, first.fraction, first.eta) == (450, 1000, 0.45, 11.0)
+    meter.update(0, {"status": "finished", "downloaded_bytes": 900, "total_bytes": 900})
+    meter.update(1, {"status": "finished", "downloaded_bytes": 120, "total_bytes": 120})
+    assert meter.progress().fraction == 1.0
+
+
+def test_unknown_sizes_are_told_by_fragments() -> None:
+    meter = Meter([None, None])
+    meter.update(0, {"downloaded_bytes": 10, "fragment_index": 5, "fragment_count": 10})
+    assert (meter.progress().total, meter.progress().fraction) == (None, 0.25)
+    assert Meter([None]).progress().fraction is None
+
+
+@pytest.mark.parametrize(
+    ("head", "host", "port", "sent"),
+    [
+        (b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example", "a.example", 443, b""),
+        (b"CONNECT [::1]:443 HTTP/1.1", "::1", 443, b""),
+        (
+            b"GET http://a.example:81/x?y HTTP/1.1\r\nHost: a.example:81\r\nProxy-Connection: keep-alive",
+            "a.example",
+            81,
+            b"GET /x?y HTTP/1.1\r\nConnection: close\r\nHost: a.example:81",
+        ),
+        (b"GET http://a.example HTTP/1.1", "a.example", 80, b"GET / HTTP/1.1\r\nConnection: close"),
+    ],
+)
+def test_the_proxy_understands(head: bytes, host: str, port: int, sent: bytes) -> None:
+    assert proxy.parse(head) == proxy.Target(host, port, sent)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"GET",
+        b"GET / HTTP/1.1",
+        b"GET ftp://a.example/x HTTP/1.1",
+        b"GET file:///etc/passwd HTTP/1.1",
+        b"CONNECT a.example HTTP/1.1",
+        b"CONNECT a.example:port HTTP/1.1",
+        b"GET http://a.example:99999/ HTTP/1.1",
+        b"GET http://[/ HTTP/1.1",
+    ],
+)
+def test_the_proxy_refuses(head: bytes) -> None:
+    assert proxy.parse(head) is None
+
+
+@pytest.mark.parametrize(
+    ("format_id", "ext", "name"),
+    [
+        ("137", "mp4", "video.137.mp4"),
+        ("../../etc/passwd", "m/../p4", "video._etc_passwd.mp4"),
+        ("hls-1080p 60fps", "", "video.hls-1080p_60fps.bin"),
+        ("x" * 300, "mp4", f"video.{'x' * 60}.mp4"),
+        (None, None, "video.0.bin"),
+    ],
+)
+def test_file_names_are_ours(format_id: Any, ext: Any, name: str) -> None:
+    assert file_name(Choice("video", {"format_id": format_id, "ext": ext})) == name
+
+
+def test_pages_are_told_from_media() -> None:
+    assert looks_like_page(b"\n <!DOCTYPE html><title>")
+    assert looks_like_page(b"\xef\xbb\xbf<html>")
+    assert not looks_like_page(b"\x00\x00\x00 ftypisom")
+    assert not looks_like_page(b"")
+
+
+def test_pictures_are_told_by_their_first_bytes() -> None:
+    heads = {
+        b"\xff\xd8\xff\xe0": "jpg",
+        b"\x89PNG\r\n\x1a\n": "png",
+        b"RIFF0000WEBP": "webp",
+        b"<svg>": None,
+        b"": None,
+    }
+    assert {head: extras.image_type(head) for head in heads} == heads
+
+
+def test_secrets_are_removed_at_any_depth() -> None:
+    info = {"title": "x", "cookies": "a=b", "formats": [{"url": "u", "http_headers": {"Cookie": "a"}}]}
+    assert extras.without_secrets(info) == {"title": "x", "formats": [{"url": "u"}]}
+
+
+def test_a_budget_stops_whoever_reads_too_much() -> None:
+    budget = Budget(10, lambda: None)
+    response = budget.watch(SimpleNamespace(read=BytesIO(bytes(100)).read))
+    assert len(response.read(10)) == 10
+    try:
+        with pytest.raises(Abort) as abort:
+            response.read()
+    finally:
+        TRIPWIRE.reset()
+    assert abort.value.code is Code.TOO_LARGE
+
+
+def note(folder: Path, part: int | None, noted: object) -> Path:
+    target = folder / "video.1.mp4"
+    if part is not None:
+        (folder / "video.1.mp4.part").write_bytes(bytes(part))
+    if noted is not None:
+        (folder / "video.1.mp4.ytdl").write_text(json.dumps({"downloader": noted}))
+    return target
+
+
+@pytest.mark.parametrize(
+    ("part", "noted", "left"),
+    [
+        (100, {"current_fragment": {"index": 2}, "part_size": 80}, 80),  # killed while appending the third
+        (80, {"current_fragment": {"index": 2}, "part_size": 80}, 80),
+        (70, {"current_fragment": {"index": 2}, "part_size": 80}, None),  # the disk lost some
+        (70, {"current_fragment": {"index": 2}}, None),  # somebody else's note
+        (70, None, None),
+        (None, None, None),
+    ],
+)
+def test_a_stream_goes_on_where_its_note_says(
+    tmp_path: Path, part: int | None, noted: object, left: int | None
+) -> None:
+    target = note(tmp_path, part, noted)
+    resuming.prepare(target, fragmented=True)
+    file = tmp_path / "video.1.mp4.part"
+    assert (file.stat().st_size if file.exists() else None) == left
+    assert (tmp_path / "video.1.mp4.ytdl").exists() == (left is not None)
+
+
+def test_a_plain_file_needs_no_note(tmp_path: Path) -> None:
+    resuming.prepare(note(tmp_path, 70, None), fragmented=False)
+    assert (tmp_path / "video.1.mp4.part").stat().st_size == 70
+
+
+def test_the_note_names_the_fragment_that_was_appended(tmp_path: Path) -> None:
+    part = tmp_path / "video.part"
+    with part.open("ab") as stream:
+        stream.write(bytes(30))
+        context = {
+            "filename": str(tmp_path / "video"),
+            "fragment_index": 9,  # what the threads have fetched meanwhile
+            "fragment_filename_sanitized": f"{part}-Frag3",
+            "dest_stream": stream,
+        }
+        resuming._write_note(SimpleNamespace(ytdl_filename=lambda name: f"{name}.ytdl"), context)
+    written = json.loads((tmp_path / "video.ytdl").read_text())["downloader"]
+    assert written == {"current_fragment": {"index": 3}, "part_size": 30}
+
+
+def test_the_pool_looks_a_little_ahead_and_keeps_the_order() -> None:
+    started = []
+
+    def work(number: int) -> int:
+        started.append(number)
+        return number
+
+    with resuming._Pool(2) as pool:
+        results = pool.map(work, range(1000))
+        assert next(results) == 0
+        assert len(started) < 100
+        assert list(results) == list(range(1, 1000))
