@@ -8,6 +8,7 @@ what the site serves. Everything the demo writes is in `.cache/demo`, fresh each
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -20,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import quote
 
 from tests.site.speech import SENTENCES
 
@@ -28,6 +30,7 @@ HOME = ROOT / ".cache" / "demo"
 LINKFERRY = str(Path(sys.executable).with_name("linkferry"))
 START_SECONDS = 120  # the first start of the site makes its clips
 GET_SECONDS = 180
+SLOW_FILM = "/fault/trickle/media/sample.mp4?rate=250000"  # bytes a second: the bar can be watched
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # everything is on this machine
 DURATION_TOLERANCE = 0.1  # seconds; a remux may move the end by a frame or two
 
@@ -60,7 +63,7 @@ def journey() -> str:
     site_port, port = free_ports(2)
     site = f"http://127.0.0.1:{site_port}"
     service = f"http://127.0.0.1:{port}"
-    link = f"{site}/watch/sample"
+    link = f"{site}/watch/sample?media={quote(SLOW_FILM)}"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LINKFERRY_")}
     environment |= {
         "LINKFERRY_DATA_DIR": str(HOME / "data"),
@@ -90,7 +93,7 @@ def journey() -> str:
 def get(link: str, environment: dict[str, str]) -> Json:
     """`linkferry get`: its status line goes straight to the terminal, its JSON comes back."""
     command = [LINKFERRY, "get", link, "--subs", "en", "--json"]
-    print(f"$ linkferry {' '.join(command[1:])}", flush=True)
+    print(f"$ {shlex.join(['linkferry', *command[1:]])}", flush=True)
     try:
         done = subprocess.run(
             command, env=environment, cwd=HOME, stdout=subprocess.PIPE, timeout=GET_SECONDS, check=False
