@@ -1,9 +1,9 @@
 """Command -> request + job + outbox row, in one transaction. The only way work enters Linkferry."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,12 +11,15 @@ from shared import jobs
 from shared.database import Database
 from shared.ids import new_id
 from shared.link import Link, link_key
-from shared.models import Artifact, Job, Request
+from shared.models import Artifact, Job, Request, table
 from shared.options import Options
 from shared.outbox import Outbox
 from shared.queue import Queue
 from shared.settings import Settings
 from shared.storage import Storage
+
+_SEEN = select(Request).where(Request.event_key == bindparam("key"))
+_STORE = insert(table(Request))
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Intake:
         self, session: AsyncSession, link: Link, options: Options, origin: Origin, key: str
     ) -> Submitted | None:
         """One look and one write; None when the look was out of date, so look again."""
-        seen = await _find_request(session, origin.event_key)
+        seen = await session.scalar(_SEEN, {"key": origin.event_key})
         if seen is not None:
             return Submitted(seen.id, seen.job_id, is_new=False)
         carrier = await jobs.find_reusable(session, link_key=key)
@@ -80,8 +83,7 @@ class Intake:
             and not await self._has_files(session, carrier)
         ):
             return None
-        request = await self._store(session, link, options, origin, key, carrier)
-        return None if request is None else Submitted(request.id, request.job_id, is_new=True)
+        return await self._store(session, link, options, origin, key, carrier)
 
     async def _store(
         self,
@@ -91,14 +93,14 @@ class Intake:
         origin: Origin,
         key: str,
         carrier: Job | None,
-    ) -> Request | None:
+    ) -> Submitted | None:
         """The request on its job; None when a rival made the same job in this instant, so look again."""
         has_ended = carrier is not None and not carrier.state.is_active
         if carrier is not None:
             job_id = carrier.id
             if has_ended:
                 await jobs.prolong(session, job_id, self._retention)
-                await jobs.wake(session, job_id)
+                await jobs.enqueue(session, job_id)
         else:
             made = await jobs.insert(
                 session,
@@ -111,20 +113,11 @@ class Intake:
             if made is None:
                 return None
             job_id = made
-        request = Request(
-            id=new_id(),
-            event_key=origin.event_key,
-            platform=origin.platform,
-            chat_id=origin.chat_id,
-            thread_id=origin.thread_id,
-            user_id=origin.user_id,
-            job_id=job_id,
-        )
-        session.add(request)
+        request_id = new_id()
+        await session.execute(_STORE, {"id": request_id, "job_id": job_id, **asdict(origin)})
         if has_ended:
-            await session.flush()
             await jobs.announce(session, [job_id])
-        return request
+        return Submitted(request_id, job_id, is_new=True)
 
     async def _has_files(self, session: AsyncSession, job: Job) -> bool:
         """A finished job whose files somebody removed by hand does not answer; mark what is gone."""
@@ -133,10 +126,6 @@ class Intake:
         if lost:
             await jobs.mark_deleted(session, lost)
         return not lost
-
-
-async def _find_request(session: AsyncSession, event_key: str) -> Request | None:
-    return await session.scalar(select(Request).where(Request.event_key == event_key))
 
 
 async def cancel(database: Database, queue: Queue, job_id: UUID, request_id: UUID | None = None) -> None:

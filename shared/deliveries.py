@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import db_now
@@ -12,26 +12,29 @@ from shared.models import Delivery, Request
 CLAIM = 60.0  # seconds one try may take before another process may try too
 RETRY = 5.0  # seconds after a chat call that failed, times the number of failures, at most MAX_RETRY
 MAX_RETRY = 300.0
+BATCH = 50
 
 
-async def claim(session: AsyncSession, platforms: Sequence[str], limit: int = 50) -> list[Request]:
+_DUE = (
+    select(Request.id)
+    .where(Request.delivery == Delivery.PENDING, Request.delivery_after <= db_now())
+    .where(Request.platform.in_(bindparam("platforms", expanding=True)))
+    .order_by(Request.delivery_after)
+    .limit(BATCH)
+    .with_for_update(skip_locked=True)
+)
+_CLAIM = (
+    update(Request)
+    .where(Request.id.in_(_DUE.scalar_subquery()), Request.delivery == Delivery.PENDING)
+    .values(delivery_after=db_now(CLAIM))
+    .returning(Request)
+    .execution_options(synchronize_session=False)
+)
+
+
+async def claim(session: AsyncSession, platforms: Sequence[str]) -> list[Request]:
     """Take deliveries that are due on these platforms for a minute; nobody else gets them meanwhile."""
-    due = (
-        select(Request.id)
-        .where(Request.delivery == Delivery.PENDING, Request.delivery_after <= db_now())
-        .where(Request.platform.in_(platforms))
-        .order_by(Request.delivery_after)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    taken = (
-        update(Request)
-        .where(Request.id.in_(due.scalar_subquery()), Request.delivery == Delivery.PENDING)
-        .values(delivery_after=db_now(CLAIM))
-        .returning(Request)
-        .execution_options(synchronize_session=False)
-    )
-    return list(await session.scalars(taken))
+    return list(await session.scalars(_CLAIM, {"platforms": list(platforms)}))
 
 
 async def delivered(session: AsyncSession, request_id: UUID, message: str | None) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import (
@@ -15,6 +15,7 @@ from sqlalchemy import (
     Index,
     MetaData,
     String,
+    Table,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -236,6 +237,11 @@ class Artifact(Base):
     revoked_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
 
+    def columns(self) -> dict[str, Any]:
+        """The values that are set, by column, for an insert of many."""
+        names = self.__table__.columns.keys()
+        return {"id": new_id()} | {name: self.__dict__[name] for name in names if name in self.__dict__}
+
 
 class OutboxRow(Base):
     """A job id that still has to reach the queue; deleted once the queue has it for certain."""
@@ -254,3 +260,8 @@ class CoolDown(Base):
 
     site: Mapped[str] = mapped_column(String(255), primary_key=True)
     until: Mapped[datetime]
+
+
+def table(model: type[Base]) -> Table:
+    """A model's table, for statements that need no objects."""
+    return cast(Table, model.__table__)

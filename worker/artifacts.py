@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from shared.filenames import safe_file_name
-
 from shared.jobs import Fence
 from shared.models import Artifact, ArtifactKind
 from shared.options import CaptionFormat

@@ -80,7 +80,7 @@ class Attempt:
                     twin = await jobs.identify(session, self.fence, key)
                     if twin is not None:
                         await jobs.join(session, self.fence, twin.id)
-                        await jobs.wake(session, twin.id)
+                        await jobs.enqueue(session, twin.id)
                 return twin is not None
             except (
                 IntegrityError

@@ -20,7 +20,7 @@ from shared.jobs.keeping import (
     requeue_due,
     requeue_expired,
 )
-from shared.jobs.making import find_reusable, insert, prolong, wake
+from shared.jobs.making import enqueue, find_reusable, insert, prolong
 from shared.jobs.reading import get, position, state_of
 from shared.jobs.working import (
     claim,
@@ -49,6 +49,7 @@ __all__ = [
     "cool_down",
     "crash",
     "describe",
+    "enqueue",
     "expired_artifacts",
     "fail",
     "find_reusable",
@@ -72,5 +73,4 @@ __all__ = [
     "resting",
     "set_aside",
     "state_of",
-    "wake",
 ]

@@ -4,24 +4,29 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, update
+from sqlalchemy import bindparam, case, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import db_now
 from shared.errors import FAILURES, Code, JobError
 from shared.models import PULLED, Delivery, JobState, Request
 
+_PULLED = Request.platform.in_(PULLED)
+_ANNOUNCE = (
+    update(Request)
+    .where(Request.job_id.in_(bindparam("ids", expanding=True)), Request.delivery == Delivery.PENDING)
+    .values(
+        delivery=case((_PULLED, Delivery.DELIVERED), else_=Delivery.PENDING),
+        delivered_at=case((_PULLED, db_now()), else_=None),
+        delivery_after=db_now(),
+    )
+    .execution_options(synchronize_session=False)
+)
+
 
 async def announce(session: AsyncSession, job_ids: Sequence[UUID]) -> None:
     """These jobs have ended: their requests are due for delivery. Who looks for themselves has it already."""
-    pulled = Request.platform.in_(PULLED)
-    waiting = update(Request).where(Request.job_id.in_(job_ids), Request.delivery == Delivery.PENDING)
-    told = waiting.values(
-        delivery=case((pulled, Delivery.DELIVERED), else_=Delivery.PENDING),
-        delivered_at=case((pulled, db_now()), else_=None),
-        delivery_after=db_now(),
-    )
-    await session.execute(told.execution_options(synchronize_session=False))
+    await session.execute(_ANNOUNCE, {"ids": list(job_ids)})
 
 
 def ended() -> dict[str, Any]:

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database import db_now
 from shared.jobs.ending import announce, back_to_queue, cancelled, quarantined
 from shared.jobs.fence import changed
-from shared.models import Artifact, Job, JobState, OutboxRow
+from shared.jobs.making import enqueue
+from shared.models import Artifact, Job, JobState
 from shared.retry import MAX_CRASHES
 
 
@@ -28,7 +29,7 @@ async def requeue_expired(session: AsyncSession, *, everything: bool = False) ->
     if over:
         await announce(session, over)
     back = await changed(session, lost.values(crashes=Job.crashes + 1, **back_to_queue(None)))
-    session.add_all(OutboxRow(job_id=job_id) for job_id in back)
+    await enqueue(session, *back)
     return [*over, *back]
 
 
@@ -36,7 +37,7 @@ async def requeue_due(session: AsyncSession) -> list[UUID]:
     """Bring back queued jobs whose waiting time is over."""
     due = update(Job).where(Job.state == JobState.QUEUED, Job.run_after <= db_now()).values(run_after=None)
     back = await changed(session, due)
-    session.add_all(OutboxRow(job_id=job_id) for job_id in back)
+    await enqueue(session, *back)
     return [*back]
 
 

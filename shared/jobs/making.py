@@ -3,7 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import insert as insert_into
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,71 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database import db_now
 from shared.ids import new_id
 from shared.jobs.fence import ACTIVE
-from shared.models import Artifact, Job, JobState, OutboxRow
+from shared.models import Artifact, Job, JobState, OutboxRow, table
 
 MAX_JOIN_HOPS = 8
-
-
-async def find_reusable(session: AsyncSession, *, link_key: str) -> Job | None:
-    """The job that already answers this link: active, or done with its files unexpired; joins followed."""
-    alive = answers()
-    query = (
-        select(Job)
-        .where(Job.link_key == link_key, or_(alive, Job.state == JobState.JOINED))
-        .order_by(Job.id.desc())
-        .limit(1)
-    )
-    job = await session.scalar(query)
-    for _ in range(MAX_JOIN_HOPS):
-        if job is None or job.state is not JobState.JOINED:
-            return job
-        job = await session.scalar(
-            select(Job).where(Job.id == job.joined_to, or_(alive, Job.state == "joined"))
-        )
-    return None
-
-
-async def insert(
-    session: AsyncSession, *, link: str, site: str, user_key: str, options: dict[str, Any], link_key: str
-) -> UUID | None:
-    """Make a queued job and its outbox row; None when an identical active one was there first."""
-    dialect_insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    job_id = new_id()
-    values = {"id": job_id, "link": link, "site": site, "user_key": user_key, "options": options}
-    values |= {"link_key": link_key, "state": JobState.QUEUED, "turn": await _next_turn(session, user_key)}
-    statement = dialect_insert(Job).values(values).on_conflict_do_nothing().returning(Job.id)
-    made = await session.scalar(statement)
-    if made is not None:
-        session.add(OutboxRow(job_id=made))
-    return made
-
-
-async def wake(session: AsyncSession, job_id: UUID) -> None:
-    """Have a worker look at a job that has already ended: somebody waits for its delivery."""
-    session.add(OutboxRow(job_id=job_id))
-
-
-async def prolong(session: AsyncSession, job_id: UUID, seconds: float) -> None:
-    """Somebody asked for the files again: keep them as long as new ones."""
-    mine = update(Artifact).where(Artifact.job_id == job_id, Artifact.deleted_at.is_(None))
-    await session.execute(
-        mine.values(expires_at=db_now(seconds)).execution_options(synchronize_session=False)
-    )
-
-
-async def _next_turn(session: AsyncSession, user_key: str) -> int:
-    """Start-time fair queueing: a person's jobs line up behind each other, not in front of other people's.
-
-    A newcomer starts at the turn that is being served now, so waits for no one's backlog.
-    """
-    mine = await session.scalar(
-        select(func.max(Job.turn)).where(Job.user_key == user_key, Job.state.in_(ACTIVE))
-    )
-    serving = await session.scalar(select(func.max(Job.turn)).where(Job.state == JobState.RUNNING))
-    if serving is None:
-        serving = await session.scalar(select(func.min(Job.turn)).where(Job.state == JobState.QUEUED))
-    floor = serving or 0
-    return floor if mine is None else max(floor, mine + 1)
 
 
 def answers() -> ColumnElement[bool]:
@@ -86,3 +25,72 @@ def answers() -> ColumnElement[bool]:
     mine = Artifact.job_id == Job.id
     has_files = and_(Job.state == JobState.DONE, exists().where(mine), ~exists().where(mine, gone))
     return or_(and_(Job.state.in_(ACTIVE), Job.cancel_requested.is_(False)), has_files)
+
+
+# Statements of the hot path are built once: building one costs more than running it.
+
+_FIND = (
+    select(Job)
+    .where(Job.link_key == bindparam("key"), or_(answers(), Job.state == JobState.JOINED))
+    .order_by(Job.id.desc())
+    .limit(1)
+)
+_FOLLOW = select(Job).where(Job.id == bindparam("id"), or_(answers(), Job.state == JobState.JOINED))
+_TURNS = select(
+    select(func.max(Job.turn))
+    .where(Job.user_key == bindparam("user_key"), Job.state.in_(ACTIVE))
+    .scalar_subquery(),
+    select(func.max(Job.turn)).where(Job.state == JobState.RUNNING).scalar_subquery(),
+    select(func.min(Job.turn)).where(Job.state == JobState.QUEUED).scalar_subquery(),
+)
+_INSERT = {
+    "sqlite": sqlite_insert(table(Job)).on_conflict_do_nothing().returning(Job.id),
+    "postgresql": postgresql_insert(table(Job)).on_conflict_do_nothing().returning(Job.id),
+}
+_ENQUEUE = insert_into(table(OutboxRow))
+
+
+async def find_reusable(session: AsyncSession, *, link_key: str) -> Job | None:
+    """The job that already answers this link: active, or done with its files unexpired; joins followed."""
+    job = await session.scalar(_FIND, {"key": link_key})
+    for _ in range(MAX_JOIN_HOPS):
+        if job is None or job.state is not JobState.JOINED:
+            return job
+        job = await session.scalar(_FOLLOW, {"id": job.joined_to})
+    return None
+
+
+async def insert(
+    session: AsyncSession, *, link: str, site: str, user_key: str, options: dict[str, Any], link_key: str
+) -> UUID | None:
+    """Make a queued job and its outbox row; None when an identical active one was there first."""
+    values = {"id": new_id(), "link": link, "site": site, "user_key": user_key, "options": options}
+    values |= {"link_key": link_key, "turn": await _next_turn(session, user_key)}
+    made: UUID | None = await session.scalar(_INSERT[session.get_bind().dialect.name], values)
+    if made is not None:
+        await enqueue(session, made)
+    return made
+
+
+async def enqueue(session: AsyncSession, *job_ids: UUID) -> None:
+    """Outbox rows: the queue is to hear of these jobs."""
+    if job_ids:
+        await session.execute(_ENQUEUE, [{"id": new_id(), "job_id": job_id} for job_id in job_ids])
+
+
+async def _next_turn(session: AsyncSession, user_key: str) -> int:
+    """Start-time fair queueing: a person's jobs line up behind each other, not in front of other people's.
+
+    A newcomer starts at the turn that is being served now, so waits for no one's backlog.
+    """
+    mine, serving, first = (await session.execute(_TURNS, {"user_key": user_key})).one()
+    floor: int = serving if serving is not None else first or 0
+    return floor if mine is None else max(floor, mine + 1)
+
+
+async def prolong(session: AsyncSession, job_id: UUID, seconds: float) -> None:
+    """Somebody asked for the files again: keep them as long as new ones."""
+    mine = update(Artifact).where(Artifact.job_id == job_id, Artifact.deleted_at.is_(None))
+    await session.execute(
+        mine.values(expires_at=db_now(seconds)).execution_options(synchronize_session=False)
+    )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,36 +13,41 @@ from shared.database import db_now
 from shared.errors import JobError
 from shared.jobs.ending import announce, back_to_queue, ended, quarantined
 from shared.jobs.fence import ACTIVE, LEASE, Fence, fenced
-from shared.jobs.making import answers
-from shared.models import Artifact, CoolDown, Job, JobState, OutboxRow, Request, Stage
+from shared.jobs.making import answers, enqueue
+from shared.models import Artifact, CoolDown, Job, JobState, Request, Stage, table
 from shared.retry import Verdict, is_quarantined
+
+_NEXT = (
+    select(Job.id)
+    .where(Job.state == JobState.QUEUED, Job.run_after.is_(None))
+    .order_by(Job.turn, Job.id)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+_CLAIM = (
+    update(Job)
+    .where(Job.id == _NEXT.scalar_subquery(), Job.state == JobState.QUEUED)
+    .values(
+        state=JobState.RUNNING,
+        attempt=Job.attempt + 1,
+        worker=bindparam("by"),
+        lease_until=db_now(LEASE),
+        started_at=func.coalesce(Job.started_at, db_now()),
+        stage=None,
+        progress=None,
+    )
+    .returning(Job)
+    .execution_options(synchronize_session=False)
+)
+_RESTING = select(CoolDown.until, db_now()).where(
+    CoolDown.site == bindparam("site"), CoolDown.until > db_now()
+)
+_STORE = insert(table(Artifact))
 
 
 async def claim(session: AsyncSession, worker: str) -> Job | None:
     """Take the queued job whose turn it is, with a lease; None when there is none."""
-    candidate = (
-        select(Job.id)
-        .where(Job.state == JobState.QUEUED, Job.run_after.is_(None))
-        .order_by(Job.turn, Job.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )
-    statement = (
-        update(Job)
-        .where(Job.id == candidate, Job.state == JobState.QUEUED)
-        .values(
-            state=JobState.RUNNING,
-            attempt=Job.attempt + 1,
-            worker=worker,
-            lease_until=db_now(LEASE),
-            started_at=func.coalesce(Job.started_at, db_now()),
-            stage=None,
-            progress=None,
-        )
-        .returning(Job)
-    )
-    return (await session.scalars(statement, execution_options={"synchronize_session": False})).one_or_none()
+    return (await session.scalars(_CLAIM, {"by": worker})).one_or_none()
 
 
 async def renew(session: AsyncSession, fence: Fence) -> None:
@@ -92,7 +97,7 @@ async def join(session: AsyncSession, fence: Fence, target: UUID) -> None:
 async def finish(session: AsyncSession, fence: Fence, artifacts: Sequence[Artifact]) -> None:
     """Done: the artifacts and the state in one transaction."""
     await fenced(session, fence, state=JobState.DONE, **ended())
-    session.add_all(artifacts)
+    await session.execute(_STORE, [artifact.columns() for artifact in artifacts])
     await announce(session, [fence.job_id])
 
 
@@ -126,7 +131,7 @@ async def crash(session: AsyncSession, fence: Fence, delay: float) -> JobState:
 async def release(session: AsyncSession, fence: Fence) -> None:
     """Hand a job back so that another worker continues at once; this counts as neither failure nor crash."""
     await fenced(session, fence, **back_to_queue(None))
-    session.add(OutboxRow(job_id=fence.job_id))
+    await enqueue(session, fence.job_id)
 
 
 async def set_aside(session: AsyncSession, fence: Fence, seconds: float) -> None:
@@ -136,8 +141,7 @@ async def set_aside(session: AsyncSession, fence: Fence, seconds: float) -> None
 
 async def resting(session: AsyncSession, site: str) -> float | None:
     """Seconds until the site may be asked again; None when it may be now."""
-    rest = select(CoolDown.until, db_now()).where(CoolDown.site == site, CoolDown.until > db_now())
-    found = (await session.execute(rest)).one_or_none()
+    found = (await session.execute(_RESTING, {"site": site})).one_or_none()
     return None if found is None else max(0.1, (found[0] - found[1]).total_seconds())
 
 

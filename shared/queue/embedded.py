@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from shared.queue.backlog import Backlog
-
-WATCHER_BACKLOG = 32  # events a slow watcher may lag behind before it misses the oldest
+from shared.queue.mailbox import WATCHER_BACKLOG, Mailbox
+from shared.queue.port import DeadLetter
 
 
 @dataclass
@@ -33,8 +32,8 @@ class EmbeddedQueue:
 
     def __init__(self) -> None:
         self._jobs: asyncio.Queue[UUID] = asyncio.Queue()
-        self._watchers: dict[UUID, set[Backlog[dict[str, Any]]]] = defaultdict(set)
-        self._cancel_listeners: set[Backlog[UUID]] = set()
+        self._watchers: dict[UUID, set[Mailbox[dict[str, Any]]]] = defaultdict(set)
+        self._cancel_listeners: set[Mailbox[UUID]] = set()
 
     async def start(self) -> None:
         """Nothing to connect to."""
@@ -60,32 +59,40 @@ class EmbeddedQueue:
 
     async def publish_event(self, job_id: UUID, event: dict[str, Any]) -> None:
         """To the watchers of this job, if any; full ones lose their oldest event."""
-        for backlog in self._watchers.get(job_id, ()):
-            backlog.offer(event)
+        for mailbox in self._watchers.get(job_id, ()):
+            mailbox.put(event)
 
     @asynccontextmanager
     async def watch(self, job_id: UUID) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         """Events of one job from now on."""
-        backlog: Backlog[dict[str, Any]] = Backlog(WATCHER_BACKLOG)
-        self._watchers[job_id].add(backlog)
+        mailbox: Mailbox[dict[str, Any]] = Mailbox(WATCHER_BACKLOG)
+        self._watchers[job_id].add(mailbox)
         try:
-            yield backlog
+            yield mailbox
         finally:
-            self._watchers[job_id].discard(backlog)
+            self._watchers[job_id].discard(mailbox)
             if not self._watchers[job_id]:
                 del self._watchers[job_id]
 
     async def publish_cancel(self, job_id: UUID) -> None:
         """To every listener in this process."""
-        for listener in self._cancel_listeners:
-            listener.offer(job_id)
+        for mailbox in self._cancel_listeners:
+            mailbox.put(job_id)
 
     @asynccontextmanager
     async def cancels(self) -> AsyncIterator[AsyncIterator[UUID]]:
         """Jobs cancelled from now on."""
-        listener: Backlog[UUID] = Backlog()
-        self._cancel_listeners.add(listener)
+        mailbox: Mailbox[UUID] = Mailbox()
+        self._cancel_listeners.add(mailbox)
         try:
-            yield listener
+            yield mailbox
         finally:
-            self._cancel_listeners.discard(listener)
+            self._cancel_listeners.discard(mailbox)
+
+    async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
+        """There are none: only ids get in."""
+        return []
+
+    async def purge_dead(self) -> int:
+        """There are none."""
+        return 0

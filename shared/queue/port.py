@@ -2,8 +2,26 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
+
+from shared.errors import LinkferryError
+
+
+class QueueUnavailable(LinkferryError):
+    """The queue did not confirm in time. What was to be published stays where it was: in the database."""
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A message that no worker could use, kept for a person to look at."""
+
+    body: str
+    reason: str
+    died_at: datetime | None
+    job_id: UUID | None
 
 
 class Ticket(Protocol):
@@ -32,7 +50,7 @@ class Queue(Protocol):
         ...
 
     async def publish(self, job_ids: Sequence[UUID]) -> None:
-        """Returns only when the queue has every id for certain; raises otherwise."""
+        """Returns only when the queue has every id for certain; raises QueueUnavailable otherwise."""
         ...
 
     async def take(self) -> Ticket:
@@ -40,25 +58,39 @@ class Queue(Protocol):
         ...
 
     async def pause(self) -> None:
-        """Hold nothing while every slot is busy; the next `take` resumes."""
+        """Nobody will take for a while: soon nothing is held any more. The next `take` resumes."""
         ...
 
     async def depth(self) -> int:
-        """How many job ids wait in the queue."""
+        """How many job ids wait in the queue, or raises QueueUnavailable."""
         ...
 
     async def publish_event(self, job_id: UUID, event: dict[str, Any]) -> None:
-        """Tell whoever watches this job; nobody has to, and a slow watcher misses events."""
+        """Tell whoever watches this job; nobody has to. Never waits, never raises: events may get lost."""
         ...
 
     def watch(self, job_id: UUID) -> AbstractAsyncContextManager[AsyncIterator[dict[str, Any]]]:
-        """Events of one job from now on, the oldest dropped when the watcher is slow."""
+        """Events of one job from now on, the oldest dropped when the watcher is slow.
+
+        Waiting for one may be given up and begun again. While the queue is away no events come.
+        """
         ...
 
     async def publish_cancel(self, job_id: UUID) -> None:
-        """Tell the worker that runs this job, wherever it is, that the job was cancelled."""
+        """Tell the worker that runs this job, wherever it is, that the job was cancelled.
+
+        Never raises: the database knows, and the worker's next heartbeat sees it there.
+        """
         ...
 
     def cancels(self) -> AbstractAsyncContextManager[AsyncIterator[UUID]]:
         """Jobs cancelled from now on, by anybody."""
+        ...
+
+    async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
+        """What no worker could use, the oldest first; it stays. Raises QueueUnavailable."""
+        ...
+
+    async def purge_dead(self) -> int:
+        """Forget every dead letter; returns how many. Raises QueueUnavailable."""
         ...

@@ -1,0 +1,1 @@
+"""The parts of the RabbitMQ adapter; `shared.queue.rabbitmq` puts them together."""

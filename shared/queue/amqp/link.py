@@ -1,0 +1,198 @@
+"""One AMQP connection that comes back by itself.
+
+aio-pika's robust connection would restore channels and consumers one by one, at a fixed pace. Here a
+connection and all that lives on it is one session: when any of it ends, the session ends as a whole, and
+the next one builds everything anew. Nothing is patched up, so there is one path and not many.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelPreconditionFailed, ProbableAuthenticationError
+from yarl import URL
+
+from shared.errors import ConfigError
+from shared.queue.port import QueueUnavailable
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT = 10.0  # seconds for the whole handshake
+CLOSE_TIMEOUT = 3.0  # seconds for a polite goodbye
+ASK_TIMEOUT = 5.0  # seconds for one question
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds between two tries to connect
+HEARTBEAT = 15  # seconds; a silent broker is given up after three of them
+
+
+@contextmanager
+def broker_errors() -> Iterator[None]:
+    """Whatever the client raises inside becomes QueueUnavailable.
+
+    When a connection dies, aio-pika ends what waits on it with CancelledError, although nobody cancelled the
+    waiting task: taken for a real one, it would stop a worker without a word.
+    """
+    try:
+        yield
+    except QueueUnavailable:
+        raise
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise QueueUnavailable("RabbitMQ went away before it confirmed.") from error
+    except TimeoutError as error:
+        raise QueueUnavailable("RabbitMQ did not confirm in time.") from error
+    except Exception as error:
+        raise QueueUnavailable(f"RabbitMQ did not confirm: {_words(error)}.") from error
+
+
+class Session:
+    """One connection while it lives."""
+
+    def __init__(self, connection: AbstractConnection, ready: asyncio.Event) -> None:
+        self.connection = connection
+        self.ready = ready  # set by the user of the session, when all is in place
+        self.lost = asyncio.Event()
+        connection.close_callbacks.add(self._lose)
+
+    async def channel(self, **options: Any) -> AbstractChannel:
+        """A channel whose end, or whose consumer's end, is the end of the session."""
+        channel = self.connection.channel(**options)
+        await channel.initialize()
+        channel.close_callbacks.add(self._lose)
+        underlying = await channel.get_underlay_channel()
+        underlying.on_consumer_cancel_callbacks.add(self._lose)
+        return channel
+
+    def _lose(self, *_: object) -> None:
+        self.lost.set()
+
+
+class Link:
+    """Keeps a session alive. `use` runs over each session and is cancelled when that is lost."""
+
+    def __init__(self, url: str, purpose: str, use: Callable[[Session], Awaitable[None]]) -> None:
+        address = URL(url)
+        name = f"linkferry {purpose} {socket.gethostname()}:{os.getpid()}"  # what operators see
+        self._url = address.update_query({"heartbeat": HEARTBEAT, "name": name, **address.query})
+        self.place = f"{address.host}:{address.port or (5671 if address.scheme == 'amqps' else 5672)}"
+        self._use = use
+        self._ready = asyncio.Event()
+        self._ever_ready = False
+        self._session: Session | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Returns when the first session is ready, however long the broker takes. Raises ConfigError."""
+        self._task = asyncio.create_task(self._run(), name="amqp link")
+        ready = asyncio.create_task(self._ready.wait())
+        try:
+            await asyncio.wait({self._task, ready}, return_when=asyncio.FIRST_COMPLETED)
+            if self._task.done():
+                self._task.result()
+        except asyncio.CancelledError:
+            await self.close()
+            raise
+        finally:
+            ready.cancel()
+
+    async def close(self) -> None:
+        """Disconnect for good."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def ready(self) -> None:
+        """Wait until there is a session."""
+        await self._ready.wait()
+
+    @asynccontextmanager
+    async def question(self) -> AsyncIterator[AbstractChannel]:
+        """A channel of its own for one question, so that its end is nobody else's. Raises QueueUnavailable."""
+        with broker_errors():
+            async with asyncio.timeout(ASK_TIMEOUT):
+                await self._ready.wait()
+                assert self._session
+                async with self._session.connection.channel() as channel:
+                    yield channel
+
+    async def _run(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            problem = await self._live_once()
+            if self._ready.is_set():
+                self._ready.clear()
+                pause = FIRST_PAUSE
+            log.warning("RabbitMQ at %s: %s; trying again in %.1f s", self.place, problem, pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _live_once(self) -> str:
+        """One session from its beginning to its end; returns why it ended."""
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                connection = await aio_pika.connect(self._url)
+            try:
+                self._session = Session(connection, self._ready)
+                await self._carry(self._session)
+            finally:
+                await _say_goodbye(connection)
+        except CONNECTION_EXCEPTIONS as error:
+            self._refuse_nonsense(error)
+            return _words(error)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+        return "the connection was lost"
+
+    async def _carry(self, session: Session) -> None:
+        using = asyncio.ensure_future(self._use(session))
+        losing = asyncio.create_task(session.lost.wait())
+        try:
+            await asyncio.wait({using, losing}, return_when=asyncio.FIRST_COMPLETED)
+            if using.done():
+                using.result()
+        finally:
+            using.cancel()
+            losing.cancel()
+            await asyncio.gather(using, losing, return_exceptions=True)
+
+    def _refuse_nonsense(self, error: BaseException) -> None:
+        """Waiting does not mend a wrong setting. Once it has worked, though, it may well work again."""
+        if self._ever_ready or self._ready.is_set():
+            self._ever_ready = True
+            return
+        if isinstance(error, ProbableAuthenticationError):
+            raise ConfigError(
+                f"RabbitMQ at {self.place} refused the user name or the password in LINKFERRY_QUEUE_URL."
+            ) from None
+        if "NOT_ALLOWED" in str(error):
+            raise ConfigError(
+                f"RabbitMQ at {self.place} does not let this user into the virtual host that "
+                "LINKFERRY_QUEUE_URL names after the last slash."
+            ) from None
+        if isinstance(error, ChannelPreconditionFailed):
+            raise ConfigError(
+                f"RabbitMQ at {self.place} has a queue or an exchange of the same name in another shape "
+                f"({_words(error)}): delete it there, or use another virtual host."
+            ) from None
+
+
+async def _say_goodbye(connection: AbstractConnection) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            await connection.close()
+    except CONNECTION_EXCEPTIONS:
+        log.debug("the connection did not close in good order", exc_info=True)
+
+
+def _words(error: BaseException) -> str:
+    """One line for a log: aio-pika's errors say little, and what they say may span lines."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,95 @@
+"""What stands in the broker: every exchange, queue and argument, and what the messages look like.
+
+Every argument here is valid on RabbitMQ 3.10 and on 4.x. Declaring is idempotent and done on each connection.
+
+    default exchange ──> linkferry.jobs (quorum) ──rejected──> linkferry.dead (fanout) ──> linkferry.dead
+    linkferry.events (topic, job.<id>)   ──> one queue per watcher
+    linkferry.control (fanout)           ──> one queue per worker
+"""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from aio_pika import DeliveryMode, ExchangeType, Message
+from aio_pika.abc import AbstractChannel, AbstractQueue
+
+JOBS = "linkferry.jobs"
+DEAD = "linkferry.dead"
+EVENTS = "linkferry.events"
+CONTROL = "linkferry.control"
+
+# A pausing worker gives back what it held, and brokers count that as a failed delivery. From 4.0 the limit is
+# 20 when nobody says otherwise, which would make dead letters of the head of every long backlog.
+_NO_LIMIT = 1_000_000
+
+JOB_ARGUMENTS: dict[str, Any] = {
+    "x-queue-type": "quorum",
+    "x-delivery-limit": _NO_LIMIT,
+    "x-dead-letter-exchange": DEAD,
+}
+DEAD_ARGUMENTS: dict[str, Any] = {"x-queue-type": "quorum", "x-delivery-limit": _NO_LIMIT}
+
+# For one listener and as long as its connection: the only transient kind that 4.3 still takes is exclusive.
+LISTENER_ARGUMENTS: dict[str, Any] = {
+    "x-queue-type": "classic",
+    "x-max-length": 100,
+    "x-overflow": "drop-head",
+}
+
+
+async def declare(channel: AbstractChannel) -> None:
+    """Everything durable. Raises ChannelPreconditionFailed when it exists in another shape."""
+    dead = await channel.declare_exchange(DEAD, ExchangeType.FANOUT, durable=True)
+    grave = await channel.declare_queue(DEAD, durable=True, arguments=DEAD_ARGUMENTS)
+    await grave.bind(dead)
+    await channel.declare_queue(JOBS, durable=True, arguments=JOB_ARGUMENTS)
+    await channel.declare_exchange(EVENTS, ExchangeType.TOPIC, durable=True)
+    await channel.declare_exchange(CONTROL, ExchangeType.FANOUT, durable=True)
+
+
+async def declare_listener(channel: AbstractChannel, exchange: str, key: str) -> AbstractQueue:
+    """A queue for one listener, named by the broker, that goes when its consumer does."""
+    queue = await channel.declare_queue(
+        "", durable=False, exclusive=True, auto_delete=True, arguments=LISTENER_ARGUMENTS
+    )
+    await queue.bind(exchange, key)
+    return queue
+
+
+def event_key(job_id: UUID) -> str:
+    """The routing key of one job's events."""
+    return f"job.{job_id}"
+
+
+def job_message(job_id: UUID) -> Message:
+    """The id of a job, nothing else: the database has the rest."""
+    return Message(str(job_id).encode(), delivery_mode=DeliveryMode.PERSISTENT, content_type="text/plain")
+
+
+def cancel_message(job_id: UUID) -> Message:
+    """The id of a cancelled job."""
+    return Message(str(job_id).encode(), delivery_mode=DeliveryMode.NOT_PERSISTENT, content_type="text/plain")
+
+
+def event_message(event: dict[str, Any]) -> Message:
+    """One progress event."""
+    body = json.dumps(event, separators=(",", ":"), default=str).encode()
+    return Message(body, delivery_mode=DeliveryMode.NOT_PERSISTENT, content_type="application/json")
+
+
+def read_job_id(body: bytes) -> UUID | None:
+    """The job id in a message; None when there is none."""
+    try:
+        return UUID(body.decode("ascii"))
+    except ValueError:
+        return None
+
+
+def read_event(body: bytes) -> dict[str, Any] | None:
+    """The event in a message; None when there is none."""
+    try:
+        event = json.loads(body)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None
