@@ -10,7 +10,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LOCKS = ("requirements.lock", "requirements-dev.lock")
-MACHINE_PATH = re.compile(r"(?<![\w./-])/(?:work|home|root|Users)/")
+MACHINE_PATH = re.compile(
+    r"(?<![\w./-])/(?:work/|Users/|(?:root|home/\w+)/\.)"
+)  # not the made-up ones of tests
 
 
 def pins(lock: str) -> dict[str, str]:
