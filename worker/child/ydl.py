@@ -134,8 +134,9 @@ class Downloader(yt_dlp.YoutubeDL):  # type: ignore[misc]
         """`extractors` are those of a warm instance; without them they are loaded, which takes a while."""
         self.budget = budget
         super().__init__(params, auto_init=False if extractors else "no_verbose_header")
-        for extractor in (extractors or {}).values():
-            self.add_info_extractor(extractor)
+        if extractors:
+            # The very dict: after a fork, to touch every extractor once is to copy their pages.
+            self._ies = extractors
 
     def build_request_director(self, handlers: Any, preferences: Any = None) -> Any:
         guarded = [GuardedRequestsRH] if CurlCFFIRH is None else [GuardedRequestsRH, _guarded_curl()]
