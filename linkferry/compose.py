@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import migrations
 from bots.follow import Follower
 from bots.intake import Intake
-from shared import jobs
+from shared import deliveries, jobs
 from shared.chat import MessageClient
 from shared.database import Database
 from shared.keys import load_keys
@@ -79,9 +79,10 @@ async def running_worker(
 
 
 async def recover(parts: Parts) -> None:
-    """Pick up what the last process left: nobody else is working, so every running job was lost."""
+    """Pick up what the last process left: nobody else is working, so whatever was under way was lost."""
     async with parts.database.write() as session:
         await jobs.requeue_expired(session, everything=True)
+        await deliveries.requeue(session)
     async with parts.database.read() as session:
         waiting = await jobs.queued_ids(session)
     await parts.queue.publish(waiting)

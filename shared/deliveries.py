@@ -37,6 +37,17 @@ async def claim(session: AsyncSession, platforms: Sequence[str]) -> list[Request
     return list(await session.scalars(_CLAIM, {"platforms": list(platforms)}))
 
 
+async def requeue(session: AsyncSession) -> None:
+    """Make every delivery under way due again: what the embedded service does at its start, when it is alone.
+
+    Otherwise a person whose result a crash held up would wait until the claim runs out.
+    """
+    waiting = update(Request).where(Request.delivery == Delivery.PENDING, Request.delivery_after > db_now())
+    await session.execute(
+        waiting.values(delivery_after=db_now()).execution_options(synchronize_session=False)
+    )
+
+
 async def delivered(session: AsyncSession, request_id: UUID, message: str | None) -> None:
     """The person has it."""
     values = {"delivery": Delivery.DELIVERED, "delivered_at": db_now(), "status_message": message}
