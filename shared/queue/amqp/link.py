@@ -9,19 +9,27 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
-from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelPreconditionFailed, ProbableAuthenticationError
+from aio_pika.exceptions import (
+    CONNECTION_EXCEPTIONS,
+    ChannelPreconditionFailed,
+    InvalidFrameError,
+    ProbableAuthenticationError,
+)
 from yarl import URL
 
 from shared.errors import ConfigError
+from shared.queue.amqp.topology import declare
 from shared.queue.port import QueueUnavailable
 
 log = logging.getLogger(__name__)
+# It reports each lost connection several times and with tracebacks, which a line of ours says in words.
+logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 
 CONNECT_TIMEOUT = 10.0  # seconds for the whole handshake
 CLOSE_TIMEOUT = 3.0  # seconds for a polite goodbye
@@ -45,19 +53,20 @@ def broker_errors() -> Iterator[None]:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        raise QueueUnavailable("RabbitMQ went away before it confirmed.") from error
+        raise QueueUnavailable("RabbitMQ went away before it answered.") from error
     except TimeoutError as error:
-        raise QueueUnavailable("RabbitMQ did not confirm in time.") from error
+        raise QueueUnavailable(
+            "RabbitMQ did not answer in time: it may be down, or short of memory or disk."
+        ) from error
     except Exception as error:
-        raise QueueUnavailable(f"RabbitMQ did not confirm: {_words(error)}.") from error
+        raise QueueUnavailable(f"RabbitMQ refused: {_words(error)}") from error
 
 
 class Session:
     """One connection while it lives."""
 
-    def __init__(self, connection: AbstractConnection, ready: asyncio.Event) -> None:
+    def __init__(self, connection: AbstractConnection) -> None:
         self.connection = connection
-        self.ready = ready  # set by the user of the session, when all is in place
         self.lost = asyncio.Event()
         connection.close_callbacks.add(self._lose)
 
@@ -74,18 +83,23 @@ class Session:
         self.lost.set()
 
 
-class Link:
-    """Keeps a session alive. `use` runs over each session and is cancelled when that is lost."""
+# Opens what it needs on a new session, and returns what goes on until the session is lost.
+Opener = Callable[[Session], Awaitable[Coroutine[None, None, None]]]
 
-    def __init__(self, url: str, purpose: str, use: Callable[[Session], Awaitable[None]]) -> None:
+
+class Link:
+    """Keeps a session alive, on which each of `openers` does its work."""
+
+    def __init__(self, url: str, purpose: str, *openers: Opener) -> None:
         address = URL(url)
         name = f"linkferry {purpose} {socket.gethostname()}:{os.getpid()}"  # what operators see
         self._url = address.update_query({"heartbeat": HEARTBEAT, "name": name, **address.query})
-        self.place = f"{address.host}:{address.port or (5671 if address.scheme == 'amqps' else 5672)}"
-        self._use = use
+        self._place = f"{address.host}:{address.port or (5671 if address.scheme == 'amqps' else 5672)}"
+        self._openers = openers
         self._ready = asyncio.Event()
-        self._ever_ready = False
-        self._session: Session | None = None
+        self._has_worked = False
+        self._pause = FIRST_PAUSE
+        self._session: Session  # the one that is ready
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -114,24 +128,19 @@ class Link:
 
     @asynccontextmanager
     async def question(self) -> AsyncIterator[AbstractChannel]:
-        """A channel of its own for one question, so that its end is nobody else's. Raises QueueUnavailable."""
+        """A channel for one question, so that its end is nobody else's. Raises QueueUnavailable."""
         with broker_errors():
             async with asyncio.timeout(ASK_TIMEOUT):
-                await self._ready.wait()
-                assert self._session
+                await self.ready()
                 async with self._session.connection.channel() as channel:
                     yield channel
 
     async def _run(self) -> None:
-        pause = FIRST_PAUSE
         while True:
             problem = await self._live_once()
-            if self._ready.is_set():
-                self._ready.clear()
-                pause = FIRST_PAUSE
-            log.warning("RabbitMQ at %s: %s; trying again in %.1f s", self.place, problem, pause)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            log.warning("RabbitMQ at %s: %s; trying again in %.1f s", self._place, problem, self._pause)
+            await asyncio.sleep(self._pause)
+            self._pause = min(self._pause * 2, LONGEST_PAUSE)
 
     async def _live_once(self) -> str:
         """One session from its beginning to its end; returns why it ended."""
@@ -139,48 +148,58 @@ class Link:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 connection = await aio_pika.connect(self._url)
             try:
-                self._session = Session(connection, self._ready)
-                await self._carry(self._session)
+                await self._carry(Session(connection))
             finally:
                 await _say_goodbye(connection)
-        except CONNECTION_EXCEPTIONS as error:
-            self._refuse_nonsense(error)
-            return _words(error)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
+        except CONNECTION_EXCEPTIONS as error:
+            if not self._has_worked:
+                self._refuse_nonsense(error)
+            return _words(error)
+        except Exception:
+            log.exception("unexpected error on the connection to RabbitMQ")
+            return "an unexpected error"
         return "the connection was lost"
 
     async def _carry(self, session: Session) -> None:
-        using = asyncio.ensure_future(self._use(session))
-        losing = asyncio.create_task(session.lost.wait())
+        tasks: set[asyncio.Future[Any]] = {asyncio.create_task(session.lost.wait())}
         try:
-            await asyncio.wait({using, losing}, return_when=asyncio.FIRST_COMPLETED)
-            if using.done():
-                using.result()
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                async with session.connection.channel() as channel:
+                    await declare(channel)
+                for opener in self._openers:
+                    tasks.add(asyncio.ensure_future(await opener(session)))
+            self._session = session
+            self._ready.set()
+            self._has_worked = True
+            self._pause = FIRST_PAUSE
+            log.info("connected to RabbitMQ at %s", self._place)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            using.cancel()
-            losing.cancel()
-            await asyncio.gather(using, losing, return_exceptions=True)
+            self._ready.clear()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _refuse_nonsense(self, error: BaseException) -> None:
-        """Waiting does not mend a wrong setting. Once it has worked, though, it may well work again."""
-        if self._ever_ready or self._ready.is_set():
-            self._ever_ready = True
-            return
+        """Waiting does not mend a wrong setting; once it has worked, though, it may well work again."""
         if isinstance(error, ProbableAuthenticationError):
             raise ConfigError(
-                f"RabbitMQ at {self.place} refused the user name or the password in LINKFERRY_QUEUE_URL."
+                f"RabbitMQ at {self._place} refused the user name or the password in LINKFERRY_QUEUE_URL."
             ) from None
-        if "NOT_ALLOWED" in str(error):
+        if isinstance(error, InvalidFrameError) and "NOT_ALLOWED" in str(error):
             raise ConfigError(
-                f"RabbitMQ at {self.place} does not let this user into the virtual host that "
+                f"RabbitMQ at {self._place} does not let this user into the virtual host that "
                 "LINKFERRY_QUEUE_URL names after the last slash."
             ) from None
         if isinstance(error, ChannelPreconditionFailed):
             raise ConfigError(
-                f"RabbitMQ at {self.place} has a queue or an exchange of the same name in another shape "
+                f"RabbitMQ at {self._place} has a queue or an exchange of the same name in another shape "
                 f"({_words(error)}): delete it there, or use another virtual host."
             ) from None
 

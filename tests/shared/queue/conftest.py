@@ -1,0 +1,85 @@
+"""Queues of both kinds, and ways to wait for them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from uuid import UUID
+
+import pytest
+
+from shared.queue import EmbeddedQueue, Queue, open_queue
+from tests.services import PrivateRabbit, rabbit, rabbitmq_url
+
+__all__ = ["rabbit", "rabbitmq_url"]
+
+SOON = 5.0  # seconds within which things must happen, on a busy machine too
+
+Connect = Callable[[], Awaitable[Queue]]
+
+
+@pytest.fixture
+async def connect_rabbit(rabbit: PrivateRabbit) -> AsyncIterator[Callable[..., Awaitable[Queue]]]:
+    """Opens queues on the broker, as processes of their own would; all are closed at the end."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def connect(url: str = rabbit.url) -> Queue:
+            queue = open_queue(url)
+            await queue.start()
+            stack.push_async_callback(queue.close)
+            return queue
+
+        yield connect
+
+
+@pytest.fixture(params=["embedded", "rabbitmq"])
+def connect(request: pytest.FixtureRequest) -> Connect:
+    """Opens the same queue again, from another process where there can be one."""
+    if request.param == "rabbitmq":
+        opener: Connect = request.getfixturevalue("connect_rabbit")
+        return opener
+    embedded = EmbeddedQueue()
+
+    async def same() -> Queue:
+        await embedded.start()
+        return embedded
+
+    return same
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until it is so."""
+    async with asyncio.timeout(SOON):
+        while not await condition():
+            await asyncio.sleep(0.02)
+
+
+async def depth_becomes(queue: Queue, depth: int) -> None:
+    """Wait until so many ids are seen waiting."""
+    try:
+        await eventually(lambda: _has_depth(queue, depth))
+    except TimeoutError:
+        pytest.fail(f"the depth is {await queue.depth()}, not {depth}")
+
+
+async def _has_depth(queue: Queue, depth: int) -> bool:
+    return await queue.depth() == depth
+
+
+async def take_all(queue: Queue, wait: float = 0.5) -> list[UUID]:
+    """Take and ack until nothing has come for `wait` seconds."""
+    taken: list[UUID] = []
+    with contextlib.suppress(TimeoutError):
+        while True:
+            async with asyncio.timeout(wait):
+                ticket = await queue.take()
+            await ticket.ack()
+            taken.append(ticket.job_id)
+    return taken
+
+
+async def take_one(queue: Queue) -> UUID:
+    """Take and ack the next one, which must come soon."""
+    async with asyncio.timeout(SOON):
+        ticket = await queue.take()
+    await ticket.ack()
+    return ticket.job_id
