@@ -1,7 +1,8 @@
 """`linkferry get`: the same journey in a terminal, with one status line that is edited in place."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from hashlib import file_digest
 from itertools import count
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from shared.results import ArtifactView, JobView
 from shared.storage import Storage
 
 BAR_WIDTH = 24
+BARS = {True: ("━", "╌"), False: ("#", "-")}  # by whether the terminal speaks UTF-8
+JOINERS = "\u200c\u200d"  # invisible, but parts of Persian words and of emoji
 
 STAGE_WORDS = {
     Stage.PROBE: "Looking at the link",
@@ -23,22 +26,32 @@ STAGE_WORDS = {
     Stage.VERIFY: "Checking the file",
     Stage.STORE: "Storing",
 }
+UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
-def status_line(view: JobView) -> str:
+def status_line(view: JobView, *, unicode: bool = True) -> str:
     """One line that says where the job is: stage, bar, percent, size, speed, time left."""
-    if view.state is JobState.QUEUED:
-        if view.retry_in is not None:
-            reason = view.error.message if view.error else ""
-            return f"Trying again in {view.retry_in:.0f} s. {reason}".strip()
-        return f"Queued (number {view.position})" if view.position else "Queued"
+    if view.state is JobState.RUNNING:
+        parts = [f"{stage_words(view):<19}", *_progress_parts(view.progress or {}, unicode=unicode)]
+        return "  ".join(parts).rstrip()
+    if view.state is JobState.QUEUED and view.retry_in is not None:
+        reason = view.error.message if view.error else ""
+        return f"Trying again in {view.retry_in:.0f} s. {reason}".strip()
+    if view.state is JobState.QUEUED and view.position:
+        return f"Queued (number {view.position})"
+    return view.state.capitalize()
+
+
+def stage_words(view: JobView) -> str:
+    """What the job does now, without numbers: it changes only when something else begins."""
+    if view.state is JobState.QUEUED and view.retry_in is not None:
+        return f"Trying again soon. {view.error.message if view.error else ''}".strip()
     if view.state is not JobState.RUNNING:
         return view.state.capitalize()
-    words = STAGE_WORDS.get(view.stage, "Starting") if view.stage else "Starting"
-    return "  ".join([f"{words:<19}", *_progress_parts(view.progress or {})]).rstrip()
+    return STAGE_WORDS.get(view.stage, "Starting") if view.stage else "Starting"
 
 
-def _progress_parts(progress: dict[str, float]) -> list[str]:
+def _progress_parts(progress: dict[str, float], *, unicode: bool) -> list[str]:
     parts = []
     done, total, fraction = progress.get("done"), progress.get("total"), progress.get("fraction")
     if fraction is None and done is not None and total:
@@ -46,7 +59,8 @@ def _progress_parts(progress: dict[str, float]) -> list[str]:
     if fraction is not None:
         share = min(1.0, max(0.0, fraction))
         full = round(share * BAR_WIDTH)
-        parts.append(f"{'━' * full}{'╌' * (BAR_WIDTH - full)} {share:4.0%}")
+        filled, empty = BARS[unicode]
+        parts.append(f"{filled * full}{empty * (BAR_WIDTH - full)} {share:4.0%}")
     if done:
         parts.append(f"{size_words(done)} of {size_words(total)}" if total else size_words(done))
     if speed := progress.get("speed"):
@@ -58,50 +72,67 @@ def _progress_parts(progress: dict[str, float]) -> list[str]:
 
 def size_words(size: float) -> str:
     """A size in bytes for people: 1.5 MB."""
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
+    for unit in UNITS:
+        amount = f"{size:.0f}" if unit == "B" or size >= 99.95 else f"{size:.1f}"
+        if float(amount) < 1000:
+            break
         size /= 1000
-    return f"{size:.1f} GB"
+    return f"{amount} {unit}"
 
 
 def time_words(seconds: float) -> str:
     """A length in seconds as 1:20 or 1:02:03."""
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, rest = divmod(round(max(0.0, seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def plain(text: str) -> str:
+    """The text without what commands a terminal or turns its direction: titles are strangers' words."""
+    return "".join(char if char.isprintable() or char in JOINERS else " " for char in text)
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """One line for a person. Only a terminal may break it: elsewhere it ends up in a file or a program."""
+    console.print(Text(plain(text), style=style), soft_wrap=not console.is_terminal)
+
+
 async def show_progress(views: AsyncIterator[JobView], console: Console) -> JobView | None:
-    """Edit the status line until the job ends; returns its end. Without a terminal, a line per stage."""
-    last: JobView | None = None
-    shown = ""
-    with Live(
-        console=console, refresh_per_second=10, transient=True, auto_refresh=console.is_terminal
-    ) as live:
-        async for view in views:
-            last = view
-            line = status_line(view)
-            if console.is_terminal:
-                live.update(Text(line, no_wrap=True, overflow="ellipsis"))
-            elif view.state.is_active and line.split("  ")[0] != shown:
-                shown = line.split("  ")[0]
-                console.print(Text(line), soft_wrap=True)
+    """Show the job until it ends; returns its end. A terminal gets one line, anything else one a stage."""
+    if console.is_terminal and not console.is_dumb_terminal:
+        return await _edit_in_place(views, console)
+    last, shown = None, ""
+    async for last in views:
+        words = stage_words(last)
+        if last.state.is_active and words != shown:
+            shown = words
+            say(console, words)
+    return last
+
+
+async def _edit_in_place(views: AsyncIterator[JobView], console: Console) -> JobView | None:
+    last = None
+    unicode = console.encoding.lower().startswith("utf")
+    with Live(console=console, refresh_per_second=10, transient=True) as live:
+        async for last in views:
+            line = plain(status_line(last, unicode=unicode))
+            live.update(Text(line, no_wrap=True, overflow="ellipsis"))
     return last
 
 
 def print_result(view: JobView, console: Console) -> None:
     """What came of it, for people."""
     if view.error is not None and view.state is not JobState.DONE:
-        console.print(Text(view.error.message, style="red"))
+        say(console, view.error.message, "red")
         return
     length = f" ({time_words(view.duration_seconds)})" if view.duration_seconds else ""
-    console.print(Text(f"{view.title or 'Done'}{length}", style="bold"))
+    say(console, f"{view.title or 'Done'}{length}", "bold")
     if view.note:
-        console.print(Text(view.note))
+        say(console, view.note)
     for artifact in view.artifacts:
-        console.print(Text(f"  {describe(artifact)}"))
+        say(console, f"  {describe(artifact)}")
         if artifact.url:
+            # unbroken in a terminal too: what is copied from it must be the whole link
             console.print(Text(f"    {artifact.url}", style="cyan"), soft_wrap=True)
 
 
@@ -112,26 +143,52 @@ def describe(artifact: ArtifactView) -> str:
         words.append(f"{artifact.height}p")
     words.append(artifact.format)
     if artifact.language:
-        words.append(f"{artifact.language}, {artifact.source}")
+        words.append(f"{artifact.language}, {artifact.source}" if artifact.source else artifact.language)
     words.append(size_words(artifact.size_bytes))
     return " · ".join(words)
 
 
-async def save_files(artifacts: Sequence[Artifact], storage: Storage, folder: Path) -> list[Path]:
-    """Put the files of a finished job into a folder of the person's, under names for people."""
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    saved: list[Path] = []
+async def save_files(artifacts: Sequence[Artifact], storage: Storage, folder: Path) -> AsyncIterator[Path]:
+    """Put the files of a finished job into a folder of the person's, under names for people.
+
+    What is there already is never overwritten: the same file is left as it is, another one gets a neighbour.
+    """
     for artifact in artifacts:
-        target = _unused(folder / artifact.file_name)
-        await storage.fetch(artifact.storage_key, target)
-        saved.append(target)
-    return saved
+        for target in _names(folder / artifact.file_name):
+            if await asyncio.to_thread(_holds, target, artifact):
+                break
+            if await asyncio.to_thread(_reserve, target):
+                await _place(artifact, storage, target)
+                break
+        yield target
 
 
-def _unused(path: Path) -> Path:
-    """A name nobody has taken: what the person already has is never overwritten."""
+def _names(path: Path) -> Iterator[Path]:
+    """The name itself, then `name (2).mp4` and so on."""
+    yield path
     for number in count(2):
-        if not path.exists():
-            break
-        path = path.with_name(f"{path.stem.removesuffix(f' ({number - 1})')} ({number}){path.suffix}")
-    return path
+        yield path.with_name(f"{path.stem} ({number}){path.suffix}")
+
+
+def _holds(path: Path, artifact: Artifact) -> bool:
+    if not path.is_file() or path.stat().st_size != artifact.size:
+        return False
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest() == artifact.sha256
+
+
+def _reserve(path: Path) -> bool:
+    """Take a name that nobody has; of two processes that try at once, one gets it."""
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+async def _place(artifact: Artifact, storage: Storage, reserved: Path) -> None:
+    try:
+        await storage.fetch(artifact.storage_key, reserved)
+    except BaseException:
+        await asyncio.to_thread(reserved.unlink, missing_ok=True)
+        raise

@@ -3,36 +3,42 @@
 import asyncio
 import json
 import logging
-import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.request import urlopen
 from uuid import UUID
 
 from rich.console import Console
-from rich.text import Text
 
 from bots import intake
-from bots.commands import Get, parse
-from bots.intake import Origin
-from bots.terminal import print_result, save_files, show_progress
+from bots.commands import Get
+from bots.intake import Origin, Submitted
+from bots.option_words import read_get_options
+from bots.scanner import scan
+from bots.terminal import print_result, save_files, say, show_progress
 from linkferry.compose import Parts, open_parts, running_worker
+from linkferry.signals import stop_on_signal
 from shared import jobs
 from shared.errors import Code, CommandError, ConfigError, JobError
 from shared.ids import new_id
+from shared.link import MAX_LENGTH, parse_link
 from shared.lock import worker_lock
 from shared.models import JobState
 from shared.options import MediaFormat, Quality
 from shared.results import JobView
 from shared.settings import Settings
+from shared.storage import StorageError
 
 FAILED = 1
 CANCELLED = 130
 TAKE_OVER_INTERVAL = 1.0  # seconds between two looks whether the other process still carries jobs
 FOLLOW_INTERVAL = 0.3  # seconds between two looks at a job that another process carries
+STOP_TIME = 5.0  # seconds that whoever carries a cancelled job has to let go of it
+CLOSED = "These links answer while 'linkferry up' or 'linkferry web' runs; neither does now."
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,39 +55,87 @@ class Asked:
 
 
 async def get(settings: Settings, asked: Asked) -> int:
-    """Carry one link; returns the exit code."""
-    console = Console(stderr=True, highlight=False)
-    logging.basicConfig(
-        level=logging.CRITICAL
-    )  # the person sees sentences; causes are the service's business
+    """Carry one link; returns the exit code. Raises ConfigError when the installation is not right."""
+    person = Console(stderr=True, highlight=False)
+    # The person sees sentences; the worker's causes are the service's business.
+    logging.basicConfig(level=logging.CRITICAL)
+    me = asyncio.current_task()
     try:
         command = read(asked)
+        if asked.output is not None:
+            make_folder(asked.output)
+        with stop_on_signal(lambda: me and me.cancel()):
+            async with open_parts(settings) as parts:
+                return await _journey(parts, command, asked, person)
     except (CommandError, JobError) as error:
-        return _refused(error, asked, console)
-    async with open_parts(settings) as parts:
-        origin = Origin("terminal", "terminal", "terminal", f"terminal:{new_id()}")
-        submitted = await parts.intake.submit(command.link, command.options, origin)
-        try:
-            view = await parts.follower.view(submitted.job_id)
-            if view is None or view.state.is_active:
-                async with _carried(parts):
-                    view = await _follow(parts, submitted.job_id, console)
-        except asyncio.CancelledError:
-            await intake.cancel(parts.database, parts.queue, submitted.job_id, submitted.request_id)
-            console.print("Cancelled.")
-            return CANCELLED
-        return await _conclude(parts, view, asked, console)
+        return _refused(error, asked, person)
+    except asyncio.CancelledError:
+        say(person, "Cancelled.")
+        return CANCELLED
 
 
 def read(asked: Asked) -> Get:
-    """The words of the command line, through the same grammar as a chat message."""
-    words = [f"/get {asked.link} {asked.quality} {asked.media_format}"]
-    words += [f"clip {asked.clip}"] if asked.clip else []
-    words += [f"subs {asked.subs}"] if asked.subs else []
-    commands = parse(" ".join(words))
-    if len(commands) != 1 or not isinstance(commands[0], Get):
-        raise CommandError("Send exactly one link.")
-    return commands[0]
+    """The words of the command line, read as those of a chat message are. Raises CommandError or JobError."""
+    if len(asked.link.strip()) > MAX_LENGTH:
+        raise JobError(Code.INVALID_LINK, "too long")
+    found = scan(asked.link)
+    if not found.links:
+        raise JobError(Code.INVALID_LINK, "no link")
+    if len(found.links) > 1 or found.words:
+        raise CommandError("Send exactly one link, in quotes; options such as --quality 720p come after it.")
+    link = parse_link(found.links[0])
+    words = f"{asked.quality} {asked.media_format}"
+    words += f" clip {asked.clip}" if asked.clip is not None else ""
+    words += f" subs {asked.subs}" if asked.subs is not None else ""
+    return Get(link, read_get_options(words.split()), explicit=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder for the files now: before an hour of downloading, not after it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"I cannot put files into {folder} ({error.strerror}).") from error
+
+
+async def _journey(parts: Parts, command: Get, asked: Asked, person: Console) -> int:
+    origin = Origin("terminal", "terminal", "terminal", f"terminal:{new_id()}")
+    submitting = asyncio.create_task(parts.intake.submit(command.link, command.options, origin))
+    try:
+        submitted = await asyncio.shield(submitting)
+        view = await parts.follower.view(submitted.job_id)
+        if view is not None and view.state.is_active:
+            view = await _until_done(parts, submitted, person)
+    except asyncio.CancelledError:
+        if asked.as_json:
+            _print_failure(JobState.CANCELLED, JobError(Code.CANCELLED), (await submitting).job_id)
+        raise
+    if view is None:
+        raise ConfigError("The job vanished from the database; somebody removed it while it was carried.")
+    return await _conclude(parts, view, asked, person)
+
+
+async def _until_done(parts: Parts, submitted: Submitted, person: Console) -> JobView | None:
+    """Show the job until it ends, and see to it that somebody carries it. Cancelled, it cancels the job."""
+    async with _carried(parts):
+        try:
+            return await show_progress(parts.follower.follow(submitted.job_id, FOLLOW_INTERVAL), person)
+        except asyncio.CancelledError:
+            await _cancel(parts, submitted)
+            raise
+
+
+async def _cancel(parts: Parts, submitted: Submitted) -> None:
+    """Give the request up, and wait until whoever carries the job has let go of it."""
+    await intake.cancel(parts.database, parts.queue, submitted.job_id, submitted.request_id)
+    async with parts.database.read() as session:
+        job = await jobs.get(session, submitted.job_id)
+    if job is None or not job.cancel_requested:
+        return  # somebody else waits for it too
+    with suppress(TimeoutError):
+        async with asyncio.timeout(STOP_TIME):
+            async for _ in parts.follower.follow(submitted.job_id, FOLLOW_INTERVAL):
+                pass
 
 
 @asynccontextmanager
@@ -107,68 +161,65 @@ async def _carried(parts: Parts) -> AsyncIterator[None]:
             carrying.cancel()
 
 
-async def _follow(parts: Parts, job_id: UUID, console: Console) -> JobView:
-    """Show the job until it ends. Ctrl-C and SIGTERM cancel it."""
-    me = asyncio.current_task()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, lambda: me and me.cancel())
-    try:
-        view = await show_progress(parts.follower.follow(job_id, FOLLOW_INTERVAL), console)
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-    if view is None:
-        raise ConfigError("The job vanished from the database.")
-    return view
-
-
-async def _conclude(parts: Parts, view: JobView, asked: Asked, console: Console) -> int:
+async def _conclude(parts: Parts, view: JobView, asked: Asked, person: Console) -> int:
+    """Print what came of it, and save the files where they were asked for."""
     if asked.as_json:
-        print_json(view)
+        _print_json(_for_programs(view))
     else:
-        print_result(view, Console(highlight=False) if view.state is JobState.DONE else console)
+        print_result(view, Console(highlight=False) if view.state is JobState.DONE else person)
     if view.state is not JobState.DONE:
         return CANCELLED if view.state is JobState.CANCELLED else FAILED
     if asked.output is not None:
-        async with parts.database.read() as session:
-            job = await jobs.get(session, view.job_id)
-        for path in await save_files(job.artifacts if job else [], parts.storage, asked.output):
-            console.print(Text(f"Saved {path}"), soft_wrap=True)
+        await _save(parts, view, asked.output, person)
     if not await asyncio.to_thread(answers, parts.settings.effective_public_url):
-        console.print("These links answer while 'linkferry up' or 'linkferry web' runs; neither does now.")
+        say(person, CLOSED)
     return 0
 
 
-def _refused(error: CommandError | JobError, asked: Asked, console: Console) -> int:
-    message = error.message if isinstance(error, JobError) else str(error)
+async def _save(parts: Parts, view: JobView, folder: Path, person: Console) -> None:
+    async with parts.database.read() as session:
+        job = await jobs.get(session, view.job_id)
+    try:
+        async for path in save_files(job.artifacts if job else [], parts.storage, folder):
+            say(person, f"Saved {path}")
+    except (OSError, StorageError) as error:
+        raise ConfigError(
+            f"I cannot put files into {folder} ({error}); the links still have them."
+        ) from error
+
+
+def _refused(error: CommandError | JobError, asked: Asked, person: Console) -> int:
     if asked.as_json:
-        code = error.code if isinstance(error, JobError) else Code.INVALID_LINK
-        refusal: dict[str, object] = {
-            "job_id": None,
-            "state": "failed",
-            "title": None,
-            "duration_seconds": None,
-            "artifacts": [],
-        }
-        _print_object({**refusal, "error": {"code": code, "message": message}})
+        _print_failure(JobState.FAILED, error, None)
     else:
-        console.print(Text(message, style="red"))
+        say(person, error.message if isinstance(error, JobError) else str(error), "red")
     return FAILED
 
 
-def print_json(view: JobView) -> None:
-    """One JSON object for programs, on stdout."""
-    _print_object(view.model_dump(mode="json", exclude={"stage", "progress", "position", "retry_in"}))
+def _for_programs(view: JobView) -> dict[str, object]:
+    return view.model_dump(mode="json", exclude={"stage", "progress", "position", "retry_in"})
 
 
-def _print_object(value: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
+def _print_failure(state: JobState, error: CommandError | JobError, job_id: UUID | None) -> None:
+    """The same fields as those of a job that came to an end."""
+    code = error.code if isinstance(error, JobError) else Code.INVALID_LINK
+    message = error.message if isinstance(error, JobError) else str(error)
+    nothing = dict.fromkeys(("title", "duration_seconds", "note"))
+    about: dict[str, object] = {"job_id": job_id and str(job_id), "state": state, **nothing, "artifacts": []}
+    _print_json({**about, "error": {"code": code, "message": message}})
+
+
+def _print_json(value: dict[str, object]) -> None:
+    """One JSON object for programs, on stdout: in UTF-8 as JSON is, whatever the terminal speaks."""
+    line = json.dumps(value, ensure_ascii=False) + "\n"
+    sys.stdout.buffer.write(line.encode(errors="backslashreplace"))
+    sys.stdout.buffer.flush()
 
 
 def answers(public_url: str) -> bool:
     """Whether the web endpoint answers under its public address."""
+    from urllib.request import urlopen  # slow to import, and a refused link needs none
+
     try:
         with urlopen(f"{public_url}/health/live", timeout=2) as response:  # noqa: S310 - our own setting
             return bool(response.status == 200)

@@ -1,21 +1,20 @@
-"""The command line."""
+"""The command line.
 
-import asyncio
+Each command imports what it needs by itself: `--help` must not wait for a web framework or a database.
+"""
+
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-import uvloop
-from pydantic import ValidationError
-from rich.console import Console
 
-from linkferry import carry, doctor, serve
-from linkferry.compose import open_parts
 from shared.errors import ConfigError
 from shared.options import MediaFormat, Quality
-from shared.settings import PREFIX, Settings
-from shared.telemetry import set_up_logging
+
+if TYPE_CHECKING:
+    from shared.settings import Settings
 
 app = typer.Typer(
     help="Send a link; Linkferry carries back the video, the audio or the transcript.",
@@ -24,35 +23,47 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-EXIT_CANCELLED = 130  # what shells report for Ctrl-C
+BROKEN = 1
+MISCONFIGURED = 2
+INTERRUPTED = 130  # what shells report for Ctrl-C
+DATABASES = ("sqlite+aiosqlite://", "postgresql+asyncpg://")
 
 
 @app.command()
 def up() -> None:
     """Run everything in one process: the web endpoint and the worker."""
-    settings = load_settings()
-    set_up_logging(settings)
-    sys.exit(uvloop.run(serve.up(settings)))
+    import uvloop
+
+    from linkferry import serve
+
+    settings = load_settings(for_logs=True)
+    finish(lambda: serve.up(settings), uvloop.run)
 
 
 @app.command()
 def web() -> None:
     """Run the web endpoint alone: signed links keep answering while no worker runs."""
-    settings = load_settings()
-    set_up_logging(settings)
-    sys.exit(uvloop.run(serve.web(settings)))
+    import uvloop
+
+    from linkferry import serve
+
+    settings = load_settings(for_logs=True)
+    finish(lambda: serve.web(settings), uvloop.run)
 
 
 @app.command()
 def migrate() -> None:
     """Bring the database to the schema of this version."""
+    from linkferry.compose import open_parts
+
     settings = load_settings()
 
-    async def run() -> None:
+    async def run() -> int:
         async with open_parts(settings):  # opening brings the schema up to date
             typer.echo("The database is up to date.")
+        return 0
 
-    asyncio.run(run())
+    finish(run)
 
 
 @app.command()
@@ -66,32 +77,82 @@ def get(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Fetch one link, with a live status line. Hands it to the running service, or carries it itself."""
+    from linkferry import carry
+
     settings = load_settings()
     asked = carry.Asked(link, quality, media_format, clip, subs, output, as_json)
-    try:
-        code = asyncio.run(carry.get(settings, asked))
-    except KeyboardInterrupt:
-        code = EXIT_CANCELLED
-    sys.exit(code)
+    finish(lambda: carry.get(settings, asked))
 
 
 @app.command("doctor")
 def run_doctor() -> None:
     """Check everything Linkferry depends on, and say what to do."""
-    sys.exit(asyncio.run(doctor.run(load_settings(), Console())))
+    from linkferry import doctor
+
+    settings = load_settings(check_folder=False)
+    finish(lambda: doctor.run(settings))
 
 
-def load_settings() -> Settings:
-    """The settings, or a sentence per wrong variable and exit 2."""
+def load_settings(*, for_logs: bool = False, check_folder: bool = True) -> "Settings":
+    """The settings, or a sentence per wrong variable and exit 2. `for_logs` sets the logging up with them."""
+    from pydantic import ValidationError
+
+    from shared.settings import PREFIX, Settings
+
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
-        for problem in error.errors():
+        for problem in error.errors(include_url=False, include_input=False):
             name = "_".join(str(part) for part in problem["loc"][:1]).upper()
             complain(f"{PREFIX}{name}: {problem['msg']}.")
-    except ConfigError as error:
-        complain(str(error))
-    sys.exit(2)
+        sys.exit(MISCONFIGURED)
+    if settings.database_url and not settings.database_url.startswith(DATABASES):
+        raise ConfigError(f"{PREFIX}DATABASE_URL must start with {' or '.join(DATABASES)}.")
+    if check_folder:
+        check_data_folder(settings.data_dir)
+    if for_logs:
+        from shared.telemetry import set_up_logging
+
+        set_up_logging(settings)
+    return settings
+
+
+def check_data_folder(folder: Path) -> None:
+    """Make the folder when it is missing. Raises ConfigError when nothing can be written there."""
+    probe = folder / ".writable"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"I cannot write into the data folder {folder.absolute()} ({error.strerror}). "
+            "Allow it, or set LINKFERRY_DATA_DIR."
+        ) from error
+
+
+def finish(
+    command: Callable[[], Coroutine[Any, Any, int]],
+    run: Callable[[Coroutine[Any, Any, int]], int] | None = None,
+) -> NoReturn:
+    """Run a command to its end and exit with its code."""
+    import asyncio
+    import logging
+
+    try:
+        sys.exit((run or asyncio.run)(command()))
+    except Exception as error:
+        if mistake := config_error(error):
+            raise mistake from error
+        logging.getLogger("linkferry").critical("ended by an error", exc_info=error)
+        sys.exit(BROKEN)
+
+
+def config_error(error: BaseException) -> ConfigError | None:
+    """What is wrong with the installation, when that is among what was raised; groups are searched."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for inner in error.exceptions if (found := config_error(inner))), None)
+    return error if isinstance(error, ConfigError) else None
 
 
 def complain(sentence: str) -> None:
@@ -105,4 +166,6 @@ def main() -> None:
         app()
     except ConfigError as error:
         complain(str(error))
-        sys.exit(2)
+        sys.exit(MISCONFIGURED)
+    except KeyboardInterrupt:  # so early that nothing had begun
+        sys.exit(INTERRUPTED)

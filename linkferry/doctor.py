@@ -10,11 +10,10 @@ from datetime import UTC, date, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 from sqlalchemy import text
 
 import migrations
+from bots.terminal import say
 from linkferry.carry import answers
 from shared.database import Database
 from shared.lock import worker_lock
@@ -22,6 +21,7 @@ from shared.settings import Settings
 
 OLD_YT_DLP = 60  # days
 LOW_SPACE = 2  # times the largest file allowed
+ANSWER_TIME = 5  # seconds
 
 
 @dataclass(frozen=True)
@@ -33,21 +33,23 @@ class Finding:
     advice: str = ""
     fatal: bool = False
 
+    @property
+    def mark(self) -> str:
+        """`ok`, `note`, or `fix`: what must be mended first."""
+        return "ok" if not self.advice else "fix" if self.fatal else "note"
 
-async def run(settings: Settings, console: Console) -> int:
+
+STYLES = {"ok": "green", "note": "yellow", "fix": "red"}
+
+
+async def run(settings: Settings) -> int:
     """Look at everything; returns 1 when something must be mended first."""
-    checks: list[Callable[[Settings], Awaitable[Finding]]] = [
-        _python, _ffmpeg, _ffprobe, _deno, _yt_dlp, _data_folder, _disk, _database, _worker, _web,
-    ]  # fmt: skip
-    findings = [await check(settings) for check in checks]
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    console = Console(highlight=False)
+    findings = [await check(settings) for check in CHECKS]
     for finding in findings:
-        mark = (
-            Text("ok", "green") if not finding.advice else Text("fix" if finding.fatal else "note", "yellow")
-        )
-        table.add_row(mark, finding.name, f"{finding.found} {finding.advice}".strip())
-    console.print(table)
-    return int(any(finding.fatal and finding.advice for finding in findings))
+        line = f"{finding.mark:<6}{finding.name:<14}{finding.found} {finding.advice}"
+        say(console, line.rstrip(), STYLES[finding.mark])
+    return int(any(finding.mark == "fix" for finding in findings))
 
 
 async def _python(_: Settings) -> Finding:
@@ -66,10 +68,16 @@ async def _program(name: str) -> Finding:
     path = shutil.which(name)
     if path is None:
         return Finding(name, "missing.", "Install it: apt install ffmpeg.", fatal=True)
-    process = await asyncio.create_subprocess_exec(path, "-version", stdout=asyncio.subprocess.PIPE)
-    output, _ = await process.communicate()
+    try:
+        async with asyncio.timeout(ANSWER_TIME):
+            process = await asyncio.create_subprocess_exec(
+                path, "-version", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+            )
+            output, _ = await process.communicate()
+    except (OSError, TimeoutError) as error:
+        return Finding(name, f"{path} does not run ({error}).", "Install it: apt install ffmpeg.", fatal=True)
     found = re.search(rb"version (\S+)", output)
-    return Finding(name, found[1].decode() if found else "a version that does not say its number")
+    return Finding(name, found[1].decode(errors="replace") if found else "of an unknown version")
 
 
 async def _deno(_: Settings) -> Finding:
@@ -80,67 +88,84 @@ async def _deno(_: Settings) -> Finding:
 
 
 async def _yt_dlp(_: Settings) -> Finding:
-    installed = version("yt-dlp")
+    try:
+        installed = version("yt-dlp")
+    except PackageNotFoundError:
+        return Finding("yt-dlp", "missing.", "Install it: pip install 'yt-dlp[default]'.", fatal=True)
     age = age_in_days(installed, datetime.now(UTC).date())
-    old = age is not None and age > OLD_YT_DLP
-    return Finding("yt-dlp", installed, f"It is {age} days old: pip install --upgrade yt-dlp." if old else "")
+    if age is not None and age > OLD_YT_DLP:
+        return Finding("yt-dlp", installed, f"It is {age} days old: pip install --upgrade yt-dlp.")
+    return Finding("yt-dlp", installed)
 
 
 def age_in_days(release: str, today: date) -> int | None:
     """How old a yt-dlp release is; its version is its date. None when it is not."""
-    numbers = re.match(r"(\d{4})\.(\d{1,2})\.(\d{1,2})", release)
-    return (today - date(*map(int, numbers.groups()))).days if numbers else None
+    numbers = re.match(r"(\d{4})\.(\d{1,2})\.(\d{1,2})(?!\d)", release)
+    try:
+        return (today - date(*map(int, numbers.groups()))).days if numbers else None
+    except ValueError:
+        return None
 
 
 async def _data_folder(settings: Settings) -> Finding:
-    folder = settings.data_dir.resolve()
+    folder = settings.data_dir.absolute()
+    probe = folder / ".doctor"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".doctor"
-        probe.write_bytes(b"")
-        probe.unlink()
+        probe.touch()
+        probe.unlink(missing_ok=True)
     except OSError as error:
-        return Finding("data folder", str(folder), f"I cannot write there: {error.strerror}.", fatal=True)
+        advice = f"I cannot write there ({error.strerror}): allow it, or set LINKFERRY_DATA_DIR."
+        return Finding("data folder", f"{folder}.", advice, fatal=True)
     return Finding("data folder", str(folder))
 
 
 async def _disk(settings: Settings) -> Finding:
-    if not settings.data_dir.exists():
+    try:
+        free = shutil.disk_usage(settings.data_dir).free
+    except OSError:
         return Finding("free space", "unknown")
-    free = shutil.disk_usage(settings.data_dir).free
     low = free < LOW_SPACE * settings.max_bytes
-    return Finding(
-        "free space", f"{free / 10**9:.1f} GB", "That is less than two of the largest files." if low else ""
-    )
+    advice = "That is less than two of the largest files: free some, or lower LINKFERRY_MAX_FILE_SIZE_GB."
+    return Finding("free space", f"{free / 10**9:.1f} GB.", advice if low else "")
+
+
+async def _cookies(settings: Settings) -> Finding:
+    if settings.cookie_file is None:
+        return Finding("cookies", "none")
+    try:
+        settings.cookie_file.open("rb").close()
+    except OSError as error:
+        advice = f"I cannot read it ({error.strerror}): correct LINKFERRY_COOKIE_FILE."
+        return Finding("cookies", f"{settings.cookie_file}.", advice, fatal=True)
+    return Finding("cookies", str(settings.cookie_file))
 
 
 async def _database(settings: Settings) -> Finding:
+    kind = "SQLite" if settings.effective_database_url.startswith("sqlite") else "PostgreSQL"
     database = Database(settings.effective_database_url)
-    kind = "SQLite" if database.is_sqlite else "PostgreSQL"
     try:
-        async with asyncio.timeout(5), database.connection() as connection:
+        async with asyncio.timeout(ANSWER_TIME), database.connection() as connection:
             await connection.execute(text("SELECT 1"))
         current = await migrations.is_current(database)
     except Exception as error:
-        return Finding(
-            "database", kind, f"I cannot open it: {type(error).__name__}. Check its address.", fatal=True
-        )
+        advice = f"I cannot open it ({type(error).__name__}): check LINKFERRY_DATABASE_URL."
+        return Finding("database", f"{kind}.", advice, fatal=True)
     finally:
         await database.close()
     return Finding(
-        "database", kind, "" if current else "Its schema is not there yet; the first start makes it."
+        "database", kind, "" if current else "Its schema is of another version; the next start changes it."
     )
 
 
 async def _worker(settings: Settings) -> Finding:
-    if not settings.data_dir.exists():
-        return Finding("worker", "not running")
-    with worker_lock(settings.data_dir) as held:
-        return (
-            Finding("worker", "not running", "Start it: linkferry up.")
-            if held
-            else Finding("worker", "running")
-        )
+    try:
+        with worker_lock(settings.data_dir) as held:
+            if not held:
+                return Finding("worker", "running")
+    except OSError:
+        return Finding("worker", "unknown")
+    return Finding("worker", "not running.", "Start it: linkferry up.")
 
 
 async def _web(settings: Settings) -> Finding:
@@ -148,3 +173,8 @@ async def _web(settings: Settings) -> Finding:
     if await asyncio.to_thread(answers, url):
         return Finding("web endpoint", f"{url} answers")
     return Finding("web endpoint", f"{url} does not answer.", "Start it: linkferry up, or linkferry web.")
+
+
+CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
+    _python, _ffmpeg, _ffprobe, _deno, _yt_dlp, _data_folder, _disk, _cookies, _database, _worker, _web,
+)  # fmt: skip

@@ -1,83 +1,154 @@
-"""Running processes: the web endpoint, the worker, and both in one. They end well on SIGTERM."""
+"""Running processes: the web endpoint alone, or with the worker. They end well on SIGTERM and Ctrl-C."""
 
 import asyncio
+import errno
+import ipaddress
 import logging
-import signal
+import os
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 
 import uvicorn
 
 from bots.web.app import create_app
 from linkferry.compose import Parts, open_parts, running_worker
+from linkferry.signals import stop_on_signal
 from shared.errors import ConfigError
 from shared.lock import worker_lock
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
 
+GRACE = 3  # seconds that running answers have once the process is asked to stop
+MAX_MESSAGE = 64 * 1024  # bytes of one WebSocket message; watchers have nothing to say
+
 
 async def up(settings: Settings) -> int:
-    """The web endpoint and the worker, until SIGTERM or Ctrl-C."""
+    """The web endpoint and the worker, until SIGTERM or Ctrl-C; returns the exit code."""
     with worker_lock(settings.data_dir) as held:
         if not held:
             raise ConfigError(
                 f"Another linkferry carries jobs in {settings.data_dir.resolve()}; stop it first."
             )
-        async with open_parts(settings) as parts, running_worker(parts):
-            await _serve(parts)
-    return 0
+        return await _run(settings, with_worker=True)
 
 
 async def web(settings: Settings) -> int:
-    """The web endpoint alone, until SIGTERM or Ctrl-C."""
-    async with open_parts(settings) as parts:
-        await _serve(parts)
+    """The web endpoint alone, until SIGTERM or Ctrl-C; returns the exit code."""
+    return await _run(settings, with_worker=False)
+
+
+async def _run(settings: Settings, *, with_worker: bool) -> int:
+    me = asyncio.current_task()
+    try:
+        # The port comes first: when somebody else has it, nothing has been started that would have to end.
+        with stop_on_signal(lambda: me and me.cancel()), listening(settings) as sockets:
+            async with open_parts(settings) as parts, running_worker(parts) if with_worker else nullcontext():
+                await _serve(parts, sockets)
+    except asyncio.CancelledError:  # a signal: whatever fails inside arrives as itself
+        log.info("stopped")
     return 0
 
 
-async def _serve(parts: Parts) -> None:
+async def _serve(parts: Parts, sockets: list[socket.socket]) -> None:
+    """Serve until cancelled; then no new connections, and what runs has `GRACE` seconds to end."""
     app = create_app(
         parts.settings, parts.database, parts.queue, parts.storage, parts.links, parts.intake, parts.follower
     )
-    server = Server(
-        uvicorn.Config(
-            app,
-            host=parts.settings.host,
-            port=parts.settings.port,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=3,
-            ws="websockets-sansio",
-        )
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=GRACE,
+        ws="websockets-sansio",
+        ws_max_size=MAX_MESSAGE,
     )
-    async with asyncio.TaskGroup() as group:
-        group.create_task(_announce(server, parts.settings))
-        await server.serve()
-
-
-async def _announce(server: "Server", settings: Settings) -> None:
-    while not server.started:
-        if server.should_exit:
-            return
-        await asyncio.sleep(0.02)
-    log.info(
-        "listening on %s:%d; links start with %s", settings.host, settings.port, settings.effective_public_url
-    )
-    log.info("next: linkferry get LINK, in another terminal")
+    server = Server(config, parts.settings)
+    serving = asyncio.create_task(server.serve(sockets))
+    try:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        await serving
+        raise
 
 
 class Server(uvicorn.Server):
-    """uvicorn, with one rule changed: a signal ends the server and is not raised again afterwards."""
+    """uvicorn, except that it says what to do next, and leaves the signals to the whole process."""
+
+    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
+        super().__init__(config)
+        self._settings = settings
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to listen, and say so."""
+        await super().startup(sockets)
+        for sentence in welcome(self._settings):
+            log.info(sentence)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM end the server; what runs beside it is then ended by its own context."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
+        """Nothing: `stop_on_signal` has them."""
+        yield
+
+
+def welcome(settings: Settings) -> list[str]:
+    """Where it listens, and what to do next: one sentence each."""
+    sentences = [
+        f"listening on {_address(settings)}; links start with {settings.effective_public_url}",
+        "next: linkferry get LINK, in another terminal; Ctrl-C stops this one",
+    ]
+    if not _is_loopback(settings.host):
+        if not settings.public_url:
+            sentences.append("set LINKFERRY_PUBLIC_URL, or links work on this machine only")
+        if not settings.api_keys:
+            sentences.append("the REST API answers on this machine only until LINKFERRY_API_KEYS is set")
+    return sentences
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[list[socket.socket]]:
+    """Sockets bound to every address of the host. Raises ConfigError when there is none to be had."""
+    with ExitStack() as stack:
         try:
-            yield
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
+            found = socket.getaddrinfo(
+                settings.host or None, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )
+            sockets = [
+                stack.enter_context(_bound(family, at)) for family, _, _, _, at in dict.fromkeys(found)
+            ]
+        except OSError as error:
+            raise ConfigError(_why_not(settings, error)) from error
+        yield sockets
+
+
+def _bound(family: int, address: tuple[object, ...]) -> socket.socket:
+    # only the first two: a scope makes no sense for what others shall reach
+    return socket.create_server((str(address[0]), int(str(address[1]))), family=family, backlog=2048)
+
+
+def _why_not(settings: Settings, error: OSError) -> str:
+    address = _address(settings)
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"Another program listens on {address}; stop it, or set LINKFERRY_PORT to a free port."
+        case errno.EACCES:
+            return f"I may not listen on {address}; set LINKFERRY_PORT to a port above 1023."
+        case _:
+            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+            return f"I cannot listen on {address} ({reason}); check LINKFERRY_HOST and LINKFERRY_PORT."
+
+
+def _address(settings: Settings) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{host}:{settings.port}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,22 +1,21 @@
 """The REST API: send the text a person would send in a chat, look at jobs, follow them, cancel them.
 
-Open on loopback only, or to holders of one of `LINKFERRY_API_KEYS`.
+Open on loopback only, or to holders of one of `LINKFERRY_API_KEYS`; see `bots.web.guard`.
 """
 
 import asyncio
-import hmac
-import ipaddress
-from typing import Annotated
-from urllib.parse import urlsplit
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, cast
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, HTTPException, WebSocket, WebSocketDisconnect
-from fastapi.requests import HTTPConnection
+from fastapi import APIRouter, Header, HTTPException, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, Field
 
 from bots.commands import Get, Subs, parse
 from bots.follow import Follower
 from bots.intake import Intake, Origin, cancel
+from bots.web.guard import guard
 from shared.database import Database
 from shared.errors import CommandError, JobError
 from shared.ids import new_id
@@ -24,13 +23,17 @@ from shared.queue import Queue
 from shared.results import JobView
 from shared.settings import Settings
 
-FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+NO_SUCH_JOB = "There is no job with that id."
+NOT_A_REQUEST = "Send a link, /get or /subs; jobs are looked at under /api/jobs."
 
 
 class Ask(BaseModel):
-    """What a person would type: a link, `/get ...` or `/subs ...`."""
+    """What a person would type into a chat."""
 
-    text: str = Field(max_length=16 * 1024)
+    text: str = Field(
+        description="A link, or several, or `/get LINK ...`, or `/subs LINK ...`.",
+        examples=["https://example.com/watch/1", "/get https://example.com/watch/1 720p subs en,de"],
+    )
 
 
 class Accepted(BaseModel):
@@ -40,102 +43,119 @@ class Accepted(BaseModel):
     job: JobView
 
 
-def guard(settings: Settings) -> object:
-    """A dependency that lets in key holders; without keys, only programs on this machine."""
+class Problem(BaseModel):
+    """Why not, in a sentence."""
 
-    async def check(connection: HTTPConnection) -> None:
-        if settings.api_keys:
-            if not _has_key(connection, settings.api_keys):
-                raise HTTPException(401, "Send one of LINKFERRY_API_KEYS as 'Authorization: Bearer KEY'.")
-        elif not _is_local(connection):
-            raise HTTPException(403, "The API answers only on this machine until LINKFERRY_API_KEYS is set.")
-
-    return Depends(check)
+    detail: str
 
 
-def _has_key(connection: HTTPConnection, keys: tuple[str, ...]) -> bool:
-    scheme, _, key = connection.headers.get("authorization", "").partition(" ")
-    given = key.strip().encode()
-    return scheme.lower() == "bearer" and any(hmac.compare_digest(given, known.encode()) for known in keys)
+PROBLEMS = {
+    401: "A key is needed, and none of LINKFERRY_API_KEYS was sent.",
+    403: "No keys are set, and the caller is not a program on this machine.",
+    422: "The input cannot be understood.",
+}
 
 
-def _is_local(connection: HTTPConnection) -> bool:
-    """From this machine, not through a proxy, and not from a web page of another site in a local browser."""
-    headers = connection.headers
-    if connection.client is None or not _is_loopback(connection.client.host):
-        return False
-    if any(name in headers for name in FORWARDED):
-        return False
-    origin = headers.get("origin")
-    asked = [f"//{headers.get('host', '')}"] + ([origin] if origin else [])
-    return all(_is_loopback(urlsplit(address).hostname or "") for address in asked)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def problems(**more: str) -> dict[int | str, dict[str, object]]:
+    """The answers besides the good one, for the API's description; `more` is `status_404="..."`."""
+    known = PROBLEMS | {int(name.removeprefix("status_")): words for name, words in more.items()}
+    return {status: {"model": Problem, "description": words} for status, words in known.items()}
 
 
 def api_router(
     settings: Settings, database: Database, queue: Queue, intake: Intake, follower: Follower
 ) -> APIRouter:
     """The routes below /api."""
-    router = APIRouter(prefix="/api", dependencies=[guard(settings)])  # type: ignore[list-item]
+    router = APIRouter(prefix="/api", dependencies=[guard(settings)])
+    not_there = problems(status_404=NO_SUCH_JOB)
 
-    @router.post("/requests", status_code=202)
-    async def submit(
-        ask: Ask, idempotency_key: Annotated[str | None, Header(max_length=200)] = None
-    ) -> list[Accepted]:
-        """Ask for something. The same `Idempotency-Key` twice is one request."""
-        try:
-            commands = parse(ask.text)
-        except (CommandError, JobError) as error:
-            raise HTTPException(422, error.message if isinstance(error, JobError) else str(error)) from error
-        event = idempotency_key or str(new_id())
-        accepted = []
-        for number, command in enumerate(commands):
-            if not isinstance(command, Get | Subs):
-                raise HTTPException(422, "Send a link, /get or /subs; jobs are looked at under /api/jobs.")
-            origin = Origin("api", "api", "api", f"api:{event}:{number}")
-            submitted = await intake.submit(command.link, command.options, origin)
-            view = await follower.view(submitted.job_id)
-            if view is not None:
-                accepted.append(Accepted(request_id=submitted.request_id, job=view))
-        return accepted
-
-    @router.get("/jobs/{job_id}")
-    async def job(job_id: UUID) -> JobView:
-        """How a job is doing, with fresh links when it is done."""
+    async def found(job_id: UUID) -> JobView:
         view = await follower.view(job_id)
         if view is None:
-            raise HTTPException(404, "There is no job with that id.")
+            raise HTTPException(404, NO_SUCH_JOB)
         return view
 
-    @router.post("/jobs/{job_id}/cancel", status_code=202)
+    @router.post(
+        "/requests",
+        status_code=202,
+        summary="Ask for a link",
+        responses=problems(status_413="The body is too long."),
+        tags=["requests"],
+    )
+    async def ask(
+        body: Ask,
+        idempotency_key: Annotated[
+            str | None,
+            Header(max_length=200, description="Any text of yours. The same one twice is one request."),
+        ] = None,
+    ) -> list[Accepted]:
+        """Ask for one or more links; each becomes a request, and a job carries it.
+
+        A job that is active or done for the same link and options is joined, so the answer may be done.
+        """
+        event = idempotency_key or str(new_id())
+        accepted = []
+        for number, command in enumerate(understand(body.text)):
+            origin = Origin("api", "api", "api", f"api:{event}:{number}")
+            submitted = await intake.submit(command.link, command.options, origin)
+            accepted.append(Accepted(request_id=submitted.request_id, job=await found(submitted.job_id)))
+        return accepted
+
+    @router.get("/jobs/{job_id}", summary="Look at a job", responses=not_there, tags=["jobs"])
+    async def look(job_id: UUID) -> JobView:
+        """How a job is doing, with fresh links when it is done."""
+        return await found(job_id)
+
+    @router.post(
+        "/jobs/{job_id}/cancel", status_code=202, summary="Cancel a job", responses=not_there, tags=["jobs"]
+    )
     async def stop(job_id: UUID) -> JobView:
-        """Cancel a job for everybody who waits for it."""
-        await cancel(database, queue, job_id)
-        return await job(job_id)
+        """Cancel a job for everybody who waits for it. One that has ended stays as it is.
+
+        A running job stops within moments; the answer shows it as it is now.
+        """
+        view = await found(job_id)
+        await cancel(database, queue, view.job_id)
+        return await found(job_id)
 
     @router.websocket("/jobs/{job_id}/events")
     async def events(socket: WebSocket, job_id: UUID) -> None:
         """Every change of a job as JSON, the last one when it has ended; then the socket closes."""
+        await found(job_id)
         await socket.accept()
-        try:
-            async with asyncio.TaskGroup() as group:
-                watch = group.create_task(_notice_close(socket))
-                async for view in follower.follow(job_id):
-                    await socket.send_text(view.model_dump_json())
-                watch.cancel()
-            await socket.close()
-        except* WebSocketDisconnect:
-            pass
+        await watch(socket, follower, job_id)
 
     return router
 
 
-async def _notice_close(socket: WebSocket) -> None:
-    while True:
-        await socket.receive_text()
+def understand(text: str) -> list[Get | Subs]:
+    """The requests in a text. Raises HTTPException with the sentence a person would get."""
+    try:
+        commands = parse(text)
+    except (CommandError, JobError) as error:
+        raise HTTPException(422, error.message if isinstance(error, JobError) else str(error)) from error
+    wanted = [command for command in commands if isinstance(command, Get | Subs)]
+    if len(wanted) != len(commands):
+        raise HTTPException(422, NOT_A_REQUEST)
+    return wanted
+
+
+async def watch(socket: WebSocket, follower: Follower, job_id: UUID) -> None:
+    """Send the job's changes until it ends or the client leaves."""
+    try:
+        changes = cast(AsyncGenerator[JobView], follower.follow(job_id))  # closed here, not when collected
+        async with asyncio.TaskGroup() as group, aclosing(changes) as views:
+            leaving = group.create_task(_until_gone(socket))
+            async for view in views:
+                await socket.send_text(view.model_dump_json())
+            leaving.cancel()
+            await socket.close()
+    except* WebSocketDisconnect:
+        pass  # the task group has ended the following already
+
+
+async def _until_gone(socket: WebSocket) -> None:
+    """Whatever the client says is ignored; only that it leaves matters."""
+    while (message := await socket.receive())["type"] != "websocket.disconnect":
+        pass
+    raise WebSocketDisconnect(message.get("code", 1006))

@@ -1,21 +1,39 @@
 """The web endpoint: signed files, the REST API, health. Built from its parts; starts nothing by itself."""
 
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from sqlalchemy import select, text
 
+from bots.commands import MAX_TEXT_BYTES
 from bots.follow import Follower
 from bots.intake import Intake
 from bots.web.api import api_router
-from bots.web.files import ServedFile, files_router
+from bots.web.body_limit import BodyLimit
+from bots.web.files import FindArtifact, ServedFile, files_router
 from shared.database import Database, db_now
 from shared.links import Links
 from shared.models import Artifact
 from shared.queue import Queue
 from shared.settings import Settings
 from shared.storage import Storage
+
+ABOUT = """Send a link; Linkferry carries back the video, the audio or the transcript.
+
+1. `POST /api/requests` with the text a person would send: the answer names a job.
+2. `GET /api/jobs/{job_id}` until `state` is `done`, `failed` or `cancelled`; or follow it on the WebSocket
+   `/api/jobs/{job_id}/events`, which sends the same object on every change and closes at the end.
+3. Fetch the `url` of each artifact; these links need no key, and expire.
+
+Without `LINKFERRY_API_KEYS` only programs on this machine are answered; with it, send
+`Authorization: Bearer KEY`. Every error is one sentence in `detail`."""
+
+MAX_BODY = 8 * MAX_TEXT_BYTES  # JSON may write one character as six, and its frame needs room too
+WRONG_JSON = 'Send a JSON object such as {"text": "https://..."} with \'Content-Type: application/json\'.'
 
 
 def create_app(
@@ -28,24 +46,13 @@ def create_app(
     follower: Follower,
 ) -> FastAPI:
     """The ASGI application."""
-    app = FastAPI(title="Linkferry", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-
-    async def find_artifact(artifact_id: UUID) -> ServedFile | None:
-        async with database.read() as session:
-            wanted = select(Artifact).where(Artifact.id == artifact_id, Artifact.deleted_at.is_(None))
-            artifact = await session.scalar(wanted.where(Artifact.expires_at > db_now()))
-        if artifact is None:
-            return None
-        return ServedFile(
-            key=artifact.storage_key,
-            file_name=artifact.file_name,
-            content_type=artifact.content_type,
-            sha256=artifact.sha256,
-            size=artifact.size,
-            revoked=artifact.revoked_at is not None,
-        )
-
-    app.include_router(files_router(links, storage, find_artifact))
+    app = FastAPI(
+        title="Linkferry", description=ABOUT, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
+    )
+    app.add_middleware(BodyLimit, max_bytes=MAX_BODY)
+    app.add_exception_handler(RequestValidationError, _say_what_is_wrong)
+    app.add_exception_handler(Exception, _say_sorry)
+    app.include_router(files_router(links, storage, _finder(database)))
     app.include_router(api_router(settings, database, queue, intake, follower))
 
     @app.get("/", include_in_schema=False)
@@ -69,3 +76,46 @@ def create_app(
         return JSONResponse({"status": "ok", "database": "ok"})
 
     return app
+
+
+def _finder(database: Database) -> FindArtifact:
+    """What the database knows of an artifact that may still be fetched."""
+
+    async def find_artifact(artifact_id: UUID) -> ServedFile | None:
+        async with database.read() as session:
+            wanted = select(Artifact).where(Artifact.id == artifact_id, Artifact.deleted_at.is_(None))
+            artifact = await session.scalar(wanted.where(Artifact.expires_at > db_now()))
+        if artifact is None:
+            return None
+        return ServedFile(
+            key=artifact.storage_key,
+            file_name=artifact.file_name,
+            content_type=artifact.content_type,
+            sha256=artifact.sha256,
+            size=artifact.size,
+            revoked=artifact.revoked_at is not None,
+        )
+
+    return find_artifact
+
+
+async def _say_what_is_wrong(_: Request, error: Exception) -> JSONResponse:
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    return JSONResponse({"detail": what_is_wrong(problems)}, 422)
+
+
+def what_is_wrong(problems: Sequence[Any]) -> str:
+    """One sentence for the first thing that is wrong. It never repeats the input, which may be hostile."""
+    for problem in problems:
+        place, *names = problem["loc"]
+        name = str(names[-1]) if names else ""
+        if place == "path":
+            return f"The address needs a UUID in place of '{name}'."
+        if place == "header":
+            return f"The header '{name}' is not right: {problem['msg']}."
+    return WRONG_JSON
+
+
+async def _say_sorry(_: Request, error: Exception) -> JSONResponse:
+    """What nobody foresaw: the traceback is in the log, not in the answer."""
+    return JSONResponse({"detail": "Something went wrong on my side; the log has the details."}, 500)
