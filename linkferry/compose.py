@@ -14,7 +14,7 @@ from shared.database import Database
 from shared.keys import load_keys
 from shared.links import Links
 from shared.outbox import Outbox
-from shared.queue import EmbeddedQueue, Queue
+from shared.queue import Queue, open_queue
 from shared.results import Results
 from shared.settings import Settings
 from shared.storage import Storage
@@ -45,7 +45,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
     """Connect, bring the schema up to date, and close everything at the end."""
     await asyncio.to_thread(settings.data_dir.mkdir, parents=True, exist_ok=True)
     database = Database(settings.effective_database_url)
-    queue = EmbeddedQueue()
+    queue = open_queue(settings.queue_url)
     outbox = Outbox(database, queue)
     storage = LocalStorage(settings.data_dir / "files")
     links = Links(load_keys(settings))
@@ -65,17 +65,25 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
 async def running_worker(
     parts: Parts, clients: dict[str, MessageClient] | None = None
 ) -> AsyncIterator[None]:
-    """Carry jobs while the block runs. The caller holds the data folder's lock."""
+    """Carry jobs while the block runs. With the embedded queue, the caller holds the data folder's lock.
+
+    At the end running jobs get `drain_timeout`, when another worker could otherwise have to start them anew;
+    a lone process hands them back at once, and goes on with them at its next start.
+    """
+    settings = parts.settings
     async with ChildServer() as children:
-        await recover(parts)
-        tools = Tools(parts.settings, parts.database, parts.storage, children, parts.queue.publish_event)
+        if settings.is_embedded:
+            await recover(parts)
+        tools = Tools(settings, parts.database, parts.storage, children, parts.queue.publish_event)
         deliverer = Deliverer(parts.database, clients or {}, parts.results)
+        worker = Worker(tools, parts.queue, parts.outbox, deliverer)
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(Worker(tools, parts.queue, parts.outbox, deliverer).run())
+            task = group.create_task(worker.run())
             try:
                 yield
             finally:
-                task.cancel()
+                worker.stop(0 if settings.is_embedded else settings.drain_timeout)
+                await task  # a second stop cancels this, and so the worker: it hands everything back at once
 
 
 async def recover(parts: Parts) -> None:

@@ -1,18 +1,25 @@
 """The database's edge: engine, transactions, and the two things its dialects say differently."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import DateTime, Dialect, Float, event, literal
+from sqlalchemy import BindParameter, DateTime, Dialect, Float, event, literal
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 READ_ONLY = "linkferry_read_only"
 
@@ -45,8 +52,8 @@ class db_now(FunctionElement[datetime]):
     type = UtcDateTime()
     inherit_cache = True
 
-    def __init__(self, offset: float = 0) -> None:
-        super().__init__(literal(float(offset), Float()))
+    def __init__(self, offset: float | BindParameter[float] = 0) -> None:
+        super().__init__(offset if isinstance(offset, BindParameter) else literal(float(offset), Float()))
 
 
 @compiles(db_now, "sqlite")
@@ -93,6 +100,24 @@ class Database:
             await connection.execution_options(**{READ_ONLY: True})
             async with AsyncSession(connection, expire_on_commit=False) as session:
                 yield session
+
+    async def write_surely(self, step: Callable[[AsyncSession], Awaitable[T]], patience: float) -> T:
+        """`write`, again and again while the database is away, for at most `patience` seconds.
+
+        A step may run twice when the answer to its commit was lost, so it must be one that a fence guards.
+        """
+        deadline = time.monotonic() + patience
+        pause = 0.1
+        while True:
+            try:
+                async with self.write() as session:
+                    return await step(session)
+            except (DBAPIError, OSError) as error:
+                if isinstance(error, IntegrityError) or time.monotonic() + pause > deadline:
+                    raise
+                log.warning("the database is away; trying again in %.1f s: %s", pause, error)
+            await asyncio.sleep(pause)
+            pause = min(2.0, pause * 2)
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[AsyncSession]:

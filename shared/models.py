@@ -262,6 +262,17 @@ class CoolDown(Base):
     until: Mapped[datetime]
 
 
+class WorkerSign(Base):
+    """A worker's sign of life."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    slots: Mapped[int]
+    started_at: Mapped[datetime] = mapped_column(default=db_now())
+    seen_at: Mapped[datetime]
+
+
 def table(model: type[Base]) -> Table:
     """A model's table, for statements that need no objects."""
     return cast(Table, model.__table__)

@@ -66,6 +66,10 @@ class Settings(BaseSettings):
     max_concurrent_downloads: int = Field(3, ge=1, le=64, description="Jobs a worker carries at once.")
     download_timeout: int = Field(3600, ge=1, description="Seconds one attempt may take.")
     stall_timeout: int = Field(120, ge=1, description="Seconds an attempt may go without any progress.")
+    max_downloads_per_user: int = Field(0, ge=0, description="Jobs of one person at once. 0: no limit.")
+    max_downloads_per_site: int = Field(0, ge=0, description="Jobs of one site at once. 0: no limit.")
+    drain_timeout: int = Field(30, ge=0, description="Seconds running jobs get after SIGTERM.")
+    lease: float = Field(60, ge=1, description="Seconds of silence after which a worker counts as lost.")
     max_file_size_gb: float = Field(5, gt=0, description="The most one job may fetch, in GB (10^9 bytes).")
     playlist_limit: int = Field(
         1, ge=0, le=1, description="1: a playlist's first entry, after saying so. 0: refused."
@@ -108,6 +112,16 @@ class Settings(BaseSettings):
     def effective_public_url(self) -> str:
         """The public address without a trailing slash, with the default filled in."""
         return (self.public_url or f"http://localhost:{self.port}").rstrip("/")
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the queue lives inside this process, so that there is one worker only."""
+        return self.queue_url == "embedded"
+
+    @property
+    def limits_jobs(self) -> bool:
+        """Whether a queued job may have to wait although a slot is free."""
+        return bool(self.max_downloads_per_user or self.max_downloads_per_site)
 
     @property
     def max_bytes(self) -> int:

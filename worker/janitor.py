@@ -5,13 +5,17 @@ import logging
 import shutil
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
-from shared import jobs
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared import jobs, presence
 from shared.database import Database
 from shared.models import JobState
 from shared.outbox import Outbox
+from shared.queue import Queue
 from worker.attempt import Tools, work_root
 
 log = logging.getLogger(__name__)
@@ -19,30 +23,69 @@ log = logging.getLogger(__name__)
 SWEEP_INTERVAL = 5.0  # seconds between two looks at leases and due retries
 RETENTION_INTERVAL = 300.0  # seconds between two looks at expired and orphaned files
 ORPHAN_AGE = 3600.0  # seconds before a stored file that no artifact names counts as left behind
+LOST_TICKETS = 100  # tickets made anew at once when the queue is empty but the database is not
 
 
 class Janitor:
-    """Two loops: the leases and retries, and the files."""
+    """Three loops: this worker's sign of life; leases and retries; files."""
 
-    def __init__(self, tools: Tools, outbox: Outbox) -> None:
+    def __init__(self, tools: Tools, queue: Queue, outbox: Outbox, name: str) -> None:
         self._tools = tools
         self._database = tools.database
+        self._queue = queue
         self._outbox = outbox
+        self._name = name
+        self._healthy_since: float | None = None
 
     async def run(self) -> None:
         """Look after things until cancelled."""
+        pace = min(SWEEP_INTERVAL, self._tools.settings.lease / 6)
         async with asyncio.TaskGroup() as group:
-            group.create_task(_every(SWEEP_INTERVAL, self._sweep))
+            group.create_task(_every(pace, self._sweep))
             group.create_task(_every(RETENTION_INTERVAL, self._tidy))
 
+    async def sign_off(self) -> None:
+        """This worker ends: nobody is to wait for it."""
+        with suppress(SQLAlchemyError, OSError):
+            async with self._database.write() as session:
+                await presence.sign_off(session, self._name)
+
     async def _sweep(self) -> None:
+        try:
+            await self._look()
+        except BaseException:
+            self._healthy_since = None
+            raise
+
+    async def _look(self) -> None:
+        """Leases are only judged when the database has been there for a whole one.
+
+        While it was away nobody could renew: judged at once, every live job would be taken for lost.
+        """
         async with self._database.write() as session:
-            expired = await jobs.requeue_expired(session)
-            due = await jobs.requeue_due(session)
-        if expired:
-            log.warning("leases that ran out: %d", len(expired))
-        if expired or due:
+            await presence.sign(session, self._name, self._tools.settings.max_concurrent_downloads)
+            changed = await jobs.requeue_due(session)
+            if self._may_judge():
+                expired = await jobs.requeue_expired(session)
+                if expired:
+                    log.warning("leases that ran out: %d", len(expired))
+                changed += expired
+        if changed:
             self._outbox.nudge()
+        await self._replace_lost_tickets()
+
+    def _may_judge(self) -> bool:
+        now = time.monotonic()
+        if self._healthy_since is None:
+            self._healthy_since = now
+        return now - self._healthy_since >= self._tools.settings.lease
+
+    async def _replace_lost_tickets(self) -> None:
+        """Jobs wait but no ticket does: the queue was emptied or lost its disk. One too many harms nobody."""
+        async with self._database.read() as session:
+            waiting = await jobs.queued_ids(session, LOST_TICKETS)
+        if waiting and await self._queue.depth() == 0:
+            await self._queue.publish(waiting)
 
     async def _tidy(self) -> None:
         await delete_expired(self._tools)

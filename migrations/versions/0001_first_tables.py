@@ -81,6 +81,14 @@ def upgrade() -> None:
         postgresql_where=ACTIVE,
     )
     op.create_table(
+        "workers",
+        sa.Column("name", sa.String(255), nullable=False),
+        sa.Column("slots", sa.Integer(), nullable=False),
+        sa.Column("started_at", UtcDateTime(), nullable=False),
+        sa.Column("seen_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_workers")),
+    )
+    op.create_table(
         "artifacts",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("job_id", sa.Uuid(), nullable=False),
@@ -144,5 +152,6 @@ def downgrade() -> None:
     op.drop_table("requests")
     op.drop_table("outbox")
     op.drop_table("artifacts")
+    op.drop_table("workers")
     op.drop_table("jobs")
     op.drop_table("cool_downs")

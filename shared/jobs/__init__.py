@@ -11,7 +11,7 @@ reading.py     where a job is
 
 from shared.jobs.cancelling import cancel, finish_cancelled, leave
 from shared.jobs.ending import announce
-from shared.jobs.fence import HEARTBEAT, LEASE, Fence, LeaseLost
+from shared.jobs.fence import Fence, LeaseLost
 from shared.jobs.keeping import (
     expired_artifacts,
     known_keys,
@@ -39,8 +39,6 @@ from shared.jobs.working import (
 )
 
 __all__ = [
-    "HEARTBEAT",
-    "LEASE",
     "Fence",
     "LeaseLost",
     "announce",

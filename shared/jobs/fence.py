@@ -11,9 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.errors import LinkferryError
 from shared.models import Job, JobState
 
-LEASE = 60.0  # seconds a claim lives without a heartbeat
-HEARTBEAT = 10.0  # seconds between two renewals
-
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 
 

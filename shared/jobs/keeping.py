@@ -41,12 +41,12 @@ async def requeue_due(session: AsyncSession) -> list[UUID]:
     return [*back]
 
 
-async def queued_ids(session: AsyncSession) -> list[UUID]:
-    """Every job that waits for a worker now: what an in-process queue has to be told after a restart."""
+async def queued_ids(session: AsyncSession, limit: int | None = None) -> list[UUID]:
+    """Jobs that wait for a worker now, in turn: what a queue that lost its memory has to be told."""
     ready = (
         select(Job.id).where(Job.state == JobState.QUEUED, Job.run_after.is_(None)).order_by(Job.turn, Job.id)
     )
-    return list(await session.scalars(ready))
+    return list(await session.scalars(ready.limit(limit)))
 
 
 async def expired_artifacts(session: AsyncSession, limit: int = 500) -> list[Artifact]:

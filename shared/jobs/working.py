@@ -4,55 +4,83 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import Float, Select, bindparam, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from shared.database import db_now
 from shared.errors import JobError
 from shared.jobs.ending import announce, back_to_queue, ended, quarantined
-from shared.jobs.fence import ACTIVE, LEASE, Fence, fenced
+from shared.jobs.fence import ACTIVE, Fence, fenced
 from shared.jobs.making import answers, enqueue
 from shared.models import Artifact, CoolDown, Job, JobState, Request, Stage, table
 from shared.retry import Verdict, is_quarantined
+from shared.settings import Settings
 
-_NEXT = (
-    select(Job.id)
-    .where(Job.state == JobState.QUEUED, Job.run_after.is_(None))
-    .order_by(Job.turn, Job.id)
-    .limit(1)
-    .with_for_update(skip_locked=True)
-)
+WINDOW = 1000  # queued jobs looked at, in turn, for one that the limits let run
+
+_READY = select(Job.id, Job.user_key, Job.site).where(Job.state == JobState.QUEUED, Job.run_after.is_(None))
+_NEXT = _READY.with_only_columns(Job.id).order_by(Job.turn, Job.id).limit(1).with_for_update(skip_locked=True)
+
+
+def _allowed() -> Select[tuple[UUID]]:
+    """SQL: the first of the queued jobs whose person and whose site have a place free."""
+    ready = _READY.order_by(Job.turn, Job.id).limit(WINDOW).add_columns(Job.turn).subquery()
+    running = aliased(Job)
+    busy = select(func.count()).select_from(running).where(running.state == JobState.RUNNING)
+    by_user = busy.where(running.user_key == ready.c.user_key).scalar_subquery()
+    by_site = busy.where(running.site == ready.c.site).scalar_subquery()
+    return (
+        select(ready.c.id)
+        .where(by_user < bindparam("per_user"), by_site < bindparam("per_site"))
+        .order_by(ready.c.turn, ready.c.id)
+        .limit(1)
+    )
+
+
+_LEASE = bindparam("lease", type_=Float)
+_TAKEN = {
+    "state": JobState.RUNNING,
+    "attempt": Job.attempt + 1,
+    "worker": bindparam("by"),
+    "lease_until": db_now(_LEASE),
+    "started_at": func.coalesce(Job.started_at, db_now()),
+    "stage": None,
+    "progress": None,
+}
 _CLAIM = (
     update(Job)
-    .where(Job.id == _NEXT.scalar_subquery(), Job.state == JobState.QUEUED)
-    .values(
-        state=JobState.RUNNING,
-        attempt=Job.attempt + 1,
-        worker=bindparam("by"),
-        lease_until=db_now(LEASE),
-        started_at=func.coalesce(Job.started_at, db_now()),
-        stage=None,
-        progress=None,
-    )
+    .where(Job.state == JobState.QUEUED)
+    .values(**_TAKEN)
     .returning(Job)
     .execution_options(synchronize_session=False)
 )
+_CLAIM_NEXT = _CLAIM.where(Job.id == _NEXT.scalar_subquery())
+_CLAIM_ALLOWED = _CLAIM.where(Job.id == _allowed().scalar_subquery())
 _RESTING = select(CoolDown.until, db_now()).where(
     CoolDown.site == bindparam("site"), CoolDown.until > db_now()
 )
 _STORE = insert(table(Artifact))
+_ONE_CLAIM_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7118002)")
 
 
-async def claim(session: AsyncSession, worker: str) -> Job | None:
-    """Take the queued job whose turn it is, with a lease; None when there is none."""
-    return (await session.scalars(_CLAIM, {"by": worker})).one_or_none()
+async def claim(session: AsyncSession, worker: str, settings: Settings) -> Job | None:
+    """Take the queued job whose turn it is, with a lease; None when there is none that may run now."""
+    values = {"by": worker, "lease": settings.lease}
+    if not settings.limits_jobs:
+        return (await session.scalars(_CLAIM_NEXT, values)).one_or_none()
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(_ONE_CLAIM_AT_A_TIME)  # two claims at once could both see the last free place
+    limits = {"per_user": settings.max_downloads_per_user, "per_site": settings.max_downloads_per_site}
+    unlimited = {name: limit or 1_000_000 for name, limit in limits.items()}
+    return (await session.scalars(_CLAIM_ALLOWED, values | unlimited)).one_or_none()
 
 
-async def renew(session: AsyncSession, fence: Fence) -> None:
+async def renew(session: AsyncSession, fence: Fence, lease: float) -> None:
     """Heartbeat: the lease lives on."""
-    await fenced(session, fence, lease_until=db_now(LEASE))
+    await fenced(session, fence, lease_until=db_now(lease))
 
 
 async def report(session: AsyncSession, fence: Fence, stage: Stage, progress: dict[str, Any] | None) -> None:

@@ -13,6 +13,9 @@ from shared.ids import new_id
 from shared.jobs import Fence, LeaseLost
 from shared.models import Artifact, ArtifactKind, Delivery, Job, JobState, OutboxRow, Request
 from shared.retry import MAX_CRASHES, Verdict
+from shared.settings import Settings
+
+SETTINGS = Settings(_env_file=None)
 
 
 async def make_job(database: Database, link: str = "https://a.example/1", user: str = "telegram:1") -> UUID:
@@ -38,7 +41,7 @@ async def make_request(database: Database, job_id: UUID, platform: str = "telegr
 async def claim(database: Database) -> Fence:
     """The next job, claimed."""
     async with database.write() as session:
-        job = await jobs.claim(session, "worker-1")
+        job = await jobs.claim(session, "worker-1", SETTINGS)
     assert job is not None
     return Fence(job.id, job.attempt)
 
@@ -93,7 +96,7 @@ async def test_nobody_claims_a_running_job(database: Database) -> None:
     await make_job(database)
     await claim(database)
     async with database.write() as session:
-        assert await jobs.claim(session, "worker-2") is None
+        assert await jobs.claim(session, "worker-2", SETTINGS) is None
 
 
 async def test_finishing_stores_artifacts_and_state_together(database: Database) -> None:
@@ -117,7 +120,7 @@ async def test_a_worker_that_lost_its_lease_can_write_nothing(database: Database
         await finish(database, stale)
     with pytest.raises(LeaseLost):
         async with database.write() as session:
-            await jobs.renew(session, stale)
+            await jobs.renew(session, stale, SETTINGS.lease)
     assert fresh.attempt == stale.attempt + 1
     async with database.read() as session:
         assert list(await session.scalars(select(Artifact))) == []
@@ -160,7 +163,7 @@ async def test_a_retry_waits_its_time(database: Database) -> None:
     async with database.write() as session:
         await jobs.fail(session, fence, JobError(Code.NETWORK), Verdict(60), "a.example")
         assert await jobs.requeue_due(session) == []
-        assert await jobs.claim(session, "w") is None
+        assert await jobs.claim(session, "w", SETTINGS) is None
 
 
 async def test_a_permanent_failure_says_why(database: Database) -> None:
@@ -199,7 +202,7 @@ async def test_a_cancelled_queued_job_never_starts(database: Database) -> None:
     job_id = await make_job(database)
     async with database.write() as session:
         assert await jobs.cancel(session, job_id) is JobState.CANCELLED
-        assert await jobs.claim(session, "w") is None
+        assert await jobs.claim(session, "w", SETTINGS) is None
 
 
 async def test_a_running_job_that_is_cancelled_can_write_nothing_but_its_end(database: Database) -> None:

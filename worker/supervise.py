@@ -1,0 +1,115 @@
+"""One attempt under supervision: its heartbeat, the cancel that may reach it, and the outcome it gets."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import jobs
+from shared.database import Database
+from shared.errors import Code, JobError
+from shared.jobs import Fence, LeaseLost
+from shared.models import Job
+from shared.retry import after_failure
+from worker.attempt import Attempt, Tools
+from worker.child import ChildCrashed
+
+log = logging.getLogger(__name__)
+
+CRASH_DELAY = 2.0  # seconds before a job that brought its child down is tried again
+BEATS = 6  # heartbeats in one lease
+
+
+async def supervise(job: Job, tools: Tools, stop: asyncio.Event) -> None:
+    """Run one attempt and write its outcome; `stop` means that somebody cancelled the job.
+
+    Cancelling this task hands the job back. Raises only when the outcome could not be written for a whole
+    lease, which then runs out, so that the job goes on elsewhere.
+    """
+    fence = Fence(job.id, job.attempt)
+    log.info("attempt started")
+    try:
+        async with _heartbeat(tools, fence, stop):
+            await Attempt(job, tools).run()
+        log.info("attempt ended well")
+    except (Exception, asyncio.CancelledError) as raised:
+        cause = main_cause(raised)
+
+        async def settle(session: AsyncSession) -> None:
+            await _settle(session, job, fence, cause)
+
+        await tools.database.write_surely(settle, patience=tools.settings.lease)
+        if isinstance(raised, asyncio.CancelledError):
+            raise
+
+
+async def _settle(session: AsyncSession, job: Job, fence: Fence, cause: BaseException) -> None:
+    """Write the outcome of an attempt that was stopped or went wrong."""
+    match cause:
+        case LeaseLost():
+            cancelled = await jobs.finish_cancelled(session, fence)
+            log.info("cancelled" if cancelled else "somebody else has the job now")
+        case asyncio.CancelledError():
+            with suppress(LeaseLost):
+                await jobs.release(session, fence)
+            log.info("handed back, because this worker stops")
+        case ChildCrashed():
+            state = await jobs.crash(session, fence, CRASH_DELAY)
+            log.error("the child ended without an answer (%s); the job is %s", cause, state)
+        case JobError():
+            await _fail(session, job, fence, cause)
+        case _:
+            log.error("unexpected error", exc_info=cause)
+            await _fail(session, job, fence, JobError(Code.INTERNAL, repr(cause)))
+
+
+async def _fail(session: AsyncSession, job: Job, fence: Fence, error: JobError) -> None:
+    verdict = after_failure(error.code, job.failures + 1, error.retry_after, random.uniform)
+    await jobs.fail(session, fence, error, verdict, job.site)
+    log.warning("failed: %s; retry in %s s", error, verdict.retry_in)
+
+
+@asynccontextmanager
+async def _heartbeat(tools: Tools, fence: Fence, stop: asyncio.Event) -> AsyncIterator[None]:
+    """Renew the lease while the block runs; LeaseLost ends the block when it is lost or `stop` is set."""
+    async with asyncio.TaskGroup() as group:
+        beating = group.create_task(_beat(tools.database, tools.settings.lease, fence, stop))
+        try:
+            yield
+        finally:
+            beating.cancel()
+
+
+async def _beat(database: Database, lease: float, fence: Fence, stop: asyncio.Event) -> None:
+    renewed = time.monotonic()
+    while True:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(lease / BEATS):
+                await stop.wait()
+            raise LeaseLost("cancelled")
+        try:
+            async with asyncio.timeout(lease), database.write() as session:
+                await jobs.renew(session, fence, lease)
+            renewed = time.monotonic()
+        except (SQLAlchemyError, OSError) as error:
+            # a short outage of the database must not cost the work done so far
+            if time.monotonic() - renewed > lease:
+                raise LeaseLost("no heartbeat for a whole lease") from error
+            log.warning("the heartbeat was not taken: %s", error)
+
+
+def main_cause(error: BaseException) -> BaseException:
+    """The exception that decides, out of nested groups: a lost lease first, then a stop, then the failure."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    leaves = [main_cause(inner) for inner in error.exceptions]
+    for kind in (LeaseLost, asyncio.CancelledError, ChildCrashed, JobError):
+        for leaf in leaves:
+            if isinstance(leaf, kind):
+                return leaf
+    return leaves[0]
