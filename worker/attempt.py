@@ -1,7 +1,6 @@
 """One attempt at one job, as a readable list of stages. Every write goes through the fence."""
 
 import asyncio
-import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +68,6 @@ class Attempt:
             await self._describe(found)
             drafts = await self._fetch(child, found)
         await self._store(drafts)
-        await asyncio.to_thread(shutil.rmtree, self.work_dir, ignore_errors=True)
 
     async def _is_twin(self, identity: Identity) -> bool:
         """Join the job that already is, or has, the same media; False when this job is the first."""

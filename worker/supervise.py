@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -16,7 +17,7 @@ from shared.errors import Code, JobError
 from shared.jobs import Fence, LeaseLost
 from shared.models import Job
 from shared.retry import after_failure
-from worker.attempt import Attempt, Tools
+from worker.attempt import Attempt, Tools, work_dir
 from worker.child import ChildCrashed
 
 log = logging.getLogger(__name__)
@@ -37,41 +38,48 @@ async def supervise(job: Job, tools: Tools, stop: asyncio.Event) -> None:
         async with _heartbeat(tools, fence, stop):
             await Attempt(job, tools).run()
         log.info("attempt ended well")
+        has_ended = True
     except (Exception, asyncio.CancelledError) as raised:
         cause = main_cause(raised)
 
-        async def settle(session: AsyncSession) -> None:
-            await _settle(session, job, fence, cause)
+        async def settle(session: AsyncSession) -> bool:
+            return await _settle(session, job, fence, cause)
 
-        await tools.database.write_surely(settle, patience=tools.settings.lease)
+        has_ended = await tools.database.write_surely(settle, patience=tools.settings.lease)
         if isinstance(raised, asyncio.CancelledError):
             raise
+    if has_ended:  # until then the folder is kept, so that the next attempt resumes
+        await asyncio.to_thread(shutil.rmtree, work_dir(tools.settings, job.id), ignore_errors=True)
 
 
-async def _settle(session: AsyncSession, job: Job, fence: Fence, cause: BaseException) -> None:
-    """Write the outcome of an attempt that was stopped or went wrong."""
+async def _settle(session: AsyncSession, job: Job, fence: Fence, cause: BaseException) -> bool:
+    """Write the outcome of an attempt that was stopped or went wrong; whether the job has ended with it."""
     match cause:
         case LeaseLost():
             cancelled = await jobs.finish_cancelled(session, fence)
             log.info("cancelled" if cancelled else "somebody else has the job now")
+            return cancelled
         case asyncio.CancelledError():
             with suppress(LeaseLost):
                 await jobs.release(session, fence)
             log.info("handed back, because this worker stops")
+            return False
         case ChildCrashed():
             state = await jobs.crash(session, fence, CRASH_DELAY)
             log.error("the child ended without an answer (%s); the job is %s", cause, state)
+            return not state.is_active
         case JobError():
-            await _fail(session, job, fence, cause)
+            return await _fail(session, job, fence, cause)
         case _:
             log.error("unexpected error", exc_info=cause)
-            await _fail(session, job, fence, JobError(Code.INTERNAL, repr(cause)))
+            return await _fail(session, job, fence, JobError(Code.INTERNAL, repr(cause)))
 
 
-async def _fail(session: AsyncSession, job: Job, fence: Fence, error: JobError) -> None:
+async def _fail(session: AsyncSession, job: Job, fence: Fence, error: JobError) -> bool:
     verdict = after_failure(error.code, job.failures + 1, error.retry_after, random.uniform)
     await jobs.fail(session, fence, error, verdict, job.site)
     log.warning("failed: %s; retry in %s s", error, verdict.retry_in)
+    return verdict.retry_in is None
 
 
 @asynccontextmanager
