@@ -64,19 +64,18 @@ class PrivateRabbit(RabbitMqExecutor):
         port = free_port()
         (folder / "rabbitmq.conf").write_text(RABBIT_CONFIG.format(port=port))
         (folder / "plugins").write_text("[].")
-        variables = {
-            "HOME": folder,  # the Erlang cookie
-            "ERL_EPMD_PORT": free_port(),
+        self._variables = {
+            "HOME": str(folder),  # the Erlang cookie
+            "ERL_EPMD_PORT": str(free_port()),
             "ERL_EPMD_ADDRESS": LOOPBACK,
-            "RABBITMQ_CONFIG_FILE": folder / "rabbitmq.conf",
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": RABBIT_ERLANG,
         }
         # Debian's wrapper in /usr/sbin insists on the system's own user; the script behind it does not.
         program = find_program("rabbitmq-server", "rabbitmq/bin")
-        command = ["env", *(f"{name}={value}" for name, value in variables.items()), str(program)]
         super().__init__(
-            shlex.join(command),
+            shlex.quote(str(program)),
             LOOPBACK,
             port,
             distribution_port=free_port(),
@@ -86,6 +85,11 @@ class PrivateRabbit(RabbitMqExecutor):
             plugin_path=folder,
             node_name=f"linkferry-{port}@localhost",
         )
+
+    @property
+    def envvars(self) -> dict[str, str]:
+        """For the server and for rabbitmqctl."""
+        return {**super().envvars, **self._variables}
 
     @property
     def url(self) -> str:
@@ -99,6 +103,13 @@ class PrivateRabbit(RabbitMqExecutor):
     def admin(self) -> pika.BlockingConnection:
         """A connection that shares no code with ours, to look at the broker and to set up trouble."""
         return pika.BlockingConnection(pika.URLParameters(f"{self.url}%2F"))
+
+    def kill(self, wait: bool = True, sig: int | None = None) -> "PrivateRabbit":
+        """At once, and gone when this returns; the executor only waits for the script around it."""
+        super().kill(wait, sig)
+        while self.pre_start_check():
+            time.sleep(0.01)
+        return self
 
     def forget(self) -> None:
         """Delete what tests left behind."""

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -32,9 +33,10 @@ log = logging.getLogger(__name__)
 logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 
 CONNECT_TIMEOUT = 10.0  # seconds for the whole handshake
-CLOSE_TIMEOUT = 3.0  # seconds for a polite goodbye
+CLOSE_TIMEOUT = 1.0  # seconds for a polite goodbye
 ASK_TIMEOUT = 5.0  # seconds for one question
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds between two tries to connect
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0  # seconds between two tries to connect
+REMIND_AFTER = 30.0  # seconds until the same problem is logged again
 HEARTBEAT = 15  # seconds; a silent broker is given up after three of them
 
 
@@ -98,7 +100,7 @@ class Link:
         self._openers = openers
         self._ready = asyncio.Event()
         self._has_worked = False
-        self._pause = FIRST_PAUSE
+        self._problem, self._remind_at = "", 0.0
         self._session: Session  # the one that is ready
         self._task: asyncio.Task[None] | None = None
 
@@ -136,21 +138,29 @@ class Link:
                     yield channel
 
     async def _run(self) -> None:
+        pause = FIRST_PAUSE
         while True:
+            began = time.monotonic()
             problem = await self._live_once()
-            log.warning("RabbitMQ at %s: %s; trying again in %.1f s", self._place, problem, self._pause)
-            await asyncio.sleep(self._pause)
-            self._pause = min(self._pause * 2, LONGEST_PAUSE)
+            if time.monotonic() - began > LONGEST_PAUSE:
+                pause = FIRST_PAUSE
+            self._report(problem)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _report(self, problem: str) -> None:
+        """Log a problem when it is new, and now and then while it stays."""
+        now = time.monotonic()
+        if problem != self._problem or now > self._remind_at:
+            self._problem, self._remind_at = problem, now + REMIND_AFTER
+            log.warning("RabbitMQ at %s: %s; trying until it works", self._place, problem)
 
     async def _live_once(self) -> str:
         """One session from its beginning to its end; returns why it ended."""
+        connection = aio_pika.Connection(self._url)
         try:
-            async with asyncio.timeout(CONNECT_TIMEOUT):
-                connection = await aio_pika.connect(self._url)
-            try:
-                await self._carry(Session(connection))
-            finally:
-                await _say_goodbye(connection)
+            await connection.connect(timeout=CONNECT_TIMEOUT)
+            await self._carry(Session(connection))
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
@@ -162,6 +172,8 @@ class Link:
         except Exception:
             log.exception("unexpected error on the connection to RabbitMQ")
             return "an unexpected error"
+        finally:
+            await _say_goodbye(connection)
         return "the connection was lost"
 
     async def _carry(self, session: Session) -> None:
@@ -175,7 +187,7 @@ class Link:
             self._session = session
             self._ready.set()
             self._has_worked = True
-            self._pause = FIRST_PAUSE
+            self._problem = ""
             log.info("connected to RabbitMQ at %s", self._place)
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -191,11 +203,6 @@ class Link:
         if isinstance(error, ProbableAuthenticationError):
             raise ConfigError(
                 f"RabbitMQ at {self._place} refused the user name or the password in LINKFERRY_QUEUE_URL."
-            ) from None
-        if isinstance(error, InvalidFrameError) and "NOT_ALLOWED" in str(error):
-            raise ConfigError(
-                f"RabbitMQ at {self._place} does not let this user into the virtual host that "
-                "LINKFERRY_QUEUE_URL names after the last slash."
             ) from None
         if isinstance(error, ChannelPreconditionFailed):
             raise ConfigError(
@@ -213,5 +220,7 @@ async def _say_goodbye(connection: AbstractConnection) -> None:
 
 
 def _words(error: BaseException) -> str:
-    """One line for a log: aio-pika's errors say little, and what they say may span lines."""
+    """One line for a log."""
+    if isinstance(error, InvalidFrameError) and "OpenOk" in str(error):  # all it says of a broker's refusal
+        return "it does not open the virtual host that LINKFERRY_QUEUE_URL names after the last slash"
     return " ".join(str(error).split()) or type(error).__name__

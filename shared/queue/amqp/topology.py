@@ -19,16 +19,15 @@ DEAD = "linkferry.dead"
 EVENTS = "linkferry.events"
 CONTROL = "linkferry.control"
 
-# A pausing worker gives back what it held, and brokers count that as a failed delivery. From 4.0 the limit is
-# 20 when nobody says otherwise, which would make dead letters of the head of every long backlog.
-_NO_LIMIT = 1_000_000
-
 JOB_ARGUMENTS: dict[str, Any] = {
     "x-queue-type": "quorum",
-    "x-delivery-limit": _NO_LIMIT,
+    # In effect none. A pausing worker gives back what it held, and brokers count that as a failed delivery;
+    # from 4.0 the limit is 20 when nobody says otherwise, which would bury the head of every long backlog.
+    "x-delivery-limit": 1_000_000,
     "x-dead-letter-exchange": DEAD,
 }
-DEAD_ARGUMENTS: dict[str, Any] = {"x-queue-type": "quorum", "x-delivery-limit": _NO_LIMIT}
+# A classic queue puts what was only looked at back into its old place; a quorum queue moves it to the end.
+DEAD_ARGUMENTS: dict[str, Any] = {"x-queue-type": "classic"}
 
 # For one listener and as long as its connection: the only transient kind that 4.3 still takes is exclusive.
 LISTENER_ARGUMENTS: dict[str, Any] = {
