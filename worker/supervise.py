@@ -43,7 +43,10 @@ async def supervise(job: Job, tools: Tools, stop: asyncio.Event) -> None:
         cause = main_cause(raised)
 
         async def settle(session: AsyncSession) -> bool:
-            return await _settle(session, job, fence, cause)
+            try:
+                return await _settle(session, job, fence, cause)
+            except LeaseLost as lost:  # cancelled, or taken over, in the very moment it failed
+                return await _settle(session, job, fence, lost)
 
         has_ended = await tools.database.write_surely(settle, patience=tools.settings.lease)
         if isinstance(raised, asyncio.CancelledError):
@@ -60,8 +63,7 @@ async def _settle(session: AsyncSession, job: Job, fence: Fence, cause: BaseExce
             log.info("cancelled" if cancelled else "somebody else has the job now")
             return cancelled
         case asyncio.CancelledError():
-            with suppress(LeaseLost):
-                await jobs.release(session, fence)
+            await jobs.release(session, fence)
             log.info("handed back, because this worker stops")
             return False
         case ChildCrashed():
