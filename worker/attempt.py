@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import jobs
 from shared.database import Database
@@ -63,7 +65,8 @@ class Attempt:
         ):
             await self.reporter.enter(Stage.PROBE)
             found = await child.probe(self._link)
-            if await self._is_twin(identity_of(found)):
+            is_entry = found.playlist_count is not None  # its result says so, which the entry's own must not
+            if not is_entry and await self._is_twin(identity_of(found)):
                 return
             await self._describe(found)
             drafts = await self._fetch(child, found)
@@ -76,6 +79,8 @@ class Attempt:
             try:
                 async with self._database.write() as session:
                     twin = await jobs.identify(session, self.fence, key)
+                    while twin is not None and not await self._has_files(session, twin):
+                        twin = await jobs.identify(session, self.fence, key)
                     if twin is not None:
                         await jobs.join(session, self.fence, twin.id)
                         await jobs.enqueue(session, twin.id)
@@ -86,6 +91,17 @@ class Attempt:
                 if last_try:
                     raise
         return False
+
+    async def _has_files(self, session: AsyncSession, twin: Job) -> bool:
+        """A finished job whose files somebody removed by hand is no twin; mark what is gone."""
+        if twin.state.is_active:
+            return True
+        artifacts = (await session.scalars(select(Artifact).where(Artifact.job_id == twin.id))).all()
+        stored = self._tools.storage
+        lost = [artifact.id for artifact in artifacts if not await stored.exists(artifact.storage_key)]
+        if lost:
+            await jobs.mark_deleted(session, lost)
+        return not lost
 
     async def _describe(self, found: Media) -> None:
         _refuse_impossible(found, self._options)
