@@ -8,8 +8,9 @@ from contextlib import suppress
 from shared import deliveries, jobs
 from shared.chat import MessageClient, MessageGone
 from shared.database import Database
-from shared.models import Request
-from shared.results import Results
+from shared.errors import FAILURES, Code
+from shared.models import JobState, Request
+from shared.results import ErrorView, JobView, Results
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +82,15 @@ class Deliverer:
         if job is None:
             raise MessageGone
         client, view = self._clients[request.platform], self._results.view(job)
+        if request.cancelled:
+            view = _left(view)
         if request.status_message is None:
             return await client.post(request, view)
         await client.edit(request, request.status_message, view)
         return request.status_message
+
+
+def _left(view: JobView) -> JobView:
+    """What somebody sees who changed their mind, while the job may go on for others."""
+    told = ErrorView(code=Code.CANCELLED, message=FAILURES[Code.CANCELLED].sentence)
+    return view.model_copy(update={"state": JobState.CANCELLED, "error": told, "note": None, "artifacts": ()})
