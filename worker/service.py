@@ -77,6 +77,8 @@ class Worker:
         async for job_id in cancels:
             if cancelled := self._cancels.get(job_id):
                 cancelled.set()
+            else:
+                self._deliverer.nudge()  # it was queued, so it has ended, and somebody waits to be told
 
     async def _take_jobs(self, attempts: asyncio.TaskGroup) -> None:
         stopping = asyncio.ensure_future(self._stopping.wait())
