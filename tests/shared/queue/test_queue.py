@@ -204,13 +204,20 @@ def test_the_address_decides_which_queue_it_is() -> None:
     assert isinstance(open_queue("embedded"), EmbeddedQueue)
 
 
-async def test_amqp_addresses_are_rabbitmq() -> None:
+def test_amqp_addresses_are_rabbitmq() -> None:
     assert isinstance(open_queue("amqp://host"), RabbitQueue)
     assert isinstance(open_queue("amqps://user:word@host:5671/vhost?heartbeat=30"), RabbitQueue)
 
 
 @pytest.mark.parametrize(
-    "url", ["", "redis://user:hunter2@host", "amqp:///", "amqp://user:hunter2@host:port", "rabbit"]
+    "url",
+    [
+        "",
+        "redis://user:hunter2@host",
+        "amqp:///",
+        "amqp://user:hunter2@host:port",
+        "amqp://user:hunter2#@host",
+    ],
 )
 def test_other_addresses_are_refused_in_a_sentence_without_the_password(url: str) -> None:
     with pytest.raises(ConfigError, match="LINKFERRY_QUEUE_URL must be") as refusal:
