@@ -45,6 +45,7 @@ class Worker:
         self._slots = asyncio.Semaphore(tools.settings.max_concurrent_downloads)
         self._cancels: dict[UUID, asyncio.Event] = {}
         self._attempts: set[asyncio.Task[None]] = set()
+        self._carrying: dict[UUID, asyncio.Task[None] | None] = {}  # the newest attempt at each job
         self._stopping = asyncio.Event()
         self._grace = 0.0
 
@@ -123,6 +124,7 @@ class Worker:
 
     async def _carry(self, job: Job) -> None:
         """One attempt. Raises nothing but CancelledError: one job must not end the others."""
+        await self._end_earlier(job.id)
         cancelled = self._cancels[job.id] = asyncio.Event()
         with job_context(job.id, job.attempt):
             try:
@@ -131,8 +133,18 @@ class Worker:
                 log.exception("the outcome could not be written; the lease will run out and the job goes on")
             finally:
                 self._cancels.pop(job.id, None)
+                if self._carrying.get(job.id) is asyncio.current_task():
+                    del self._carrying[job.id]
         self._deliverer.nudge()
         await self._after(job)
+
+    async def _end_earlier(self, job_id: UUID) -> None:
+        """End our own attempt that lost its lease unnoticed (the machine slept): it works in the same folder."""
+        earlier, self._carrying[job_id] = self._carrying.get(job_id), asyncio.current_task()
+        if earlier is not None and not earlier.done():
+            if lost := self._cancels.get(job_id):
+                lost.set()
+            await asyncio.wait([earlier])
 
     async def _after(self, job: Job) -> None:
         """Tell the watchers; and where limits hold jobs back, have somebody look for one that may run now."""
