@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-from collections import defaultdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -76,20 +75,13 @@ class RecordingChat:
 
     def results(self, request_id: object) -> list[dict[str, Any]]:
         """The distinct results a request got: different messages, or different contents."""
-        kept = ("message", "state", "title", "error", "artifacts")
+        kept = ("message", "state", "title", "note", "error", "artifacts")
         found: dict[str, dict[str, Any]] = {}
         for line in self.shown:
             if line["request"] == str(request_id):
                 result = {name: line[name] for name in kept}
                 found.setdefault(json.dumps(result), result)
         return list(found.values())
-
-    def by_request(self) -> dict[str, int]:
-        """How often each request was shown something."""
-        counted: dict[str, int] = defaultdict(int)
-        for line in self.shown:
-            counted[line["request"]] += 1
-        return dict(counted)
 
 
 def seen(view: JobView) -> dict[str, Any]:

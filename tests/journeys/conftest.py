@@ -1,4 +1,4 @@
-"""One warm process for all journeys of the session; a service with a data folder of its own for each test."""
+"""One warm process for all journeys of the session, and services with data folders of their own."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -9,6 +9,7 @@ import pytest_asyncio
 import shared.retry
 import worker.janitor
 import worker.service
+import worker.supervise
 from tests.journeys.processes import PLUGIN
 from tests.journeys.service import Service, open_service, settings_for
 from tests.site.server import MediaSite
@@ -24,13 +25,14 @@ async def children() -> AsyncIterator[ChildServer]:
             yield running
 
 
-@pytest.fixture
-def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture(scope="module")
+def hurry() -> Iterator[None]:
     """The same rules, but nobody waits long: retries, crashes, and the janitor's rounds."""
-    monkeypatch.setattr(shared.retry, "BASE_DELAY", 0.1)
-    monkeypatch.setattr(worker.service, "CRASH_DELAY", 0.1)
-    monkeypatch.setattr(worker.janitor, "SWEEP_INTERVAL", 0.1)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shared.retry, "BASE_DELAY", 0.1)
+        patch.setattr(worker.supervise, "CRASH_DELAY", 0.1)
+        patch.setattr(worker.janitor, "SWEEP_INTERVAL", 0.1)
+        yield
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -40,4 +42,15 @@ async def service(
     """A running service with an empty data folder; the site's counters start at zero."""
     site.reset()
     async with open_service(settings_for(tmp_path / "data", site), site, children) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def busy_service(
+    tmp_path_factory: pytest.TempPathFactory, site: MediaSite, children: ChildServer, hurry: None
+) -> AsyncIterator[Service]:
+    """A running service for a whole module, for jobs that do not touch each other."""
+    site.reset()
+    settings = settings_for(tmp_path_factory.mktemp("service") / "data", site, max_concurrent_downloads=2)
+    async with open_service(settings, site, children) as running:
         yield running

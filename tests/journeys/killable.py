@@ -1,6 +1,7 @@
 """A service for tests only: the real composition with the recording chat, killing itself where told to.
 
 `KILL_AT` in the environment names the moment, one of `MOMENTS`; without it the service runs until SIGTERM.
+With `SHARE` it works beside another one on the same data folder, which only tests may do.
 """
 
 import asyncio
@@ -75,7 +76,7 @@ async def main() -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     chat = RecordingChat(Path(os.environ["RECORDING_CHAT"]))
     with worker_lock(settings.data_dir) as held:
-        assert held
+        assert held or "SHARE" in os.environ
         async with open_parts(settings) as parts, running_worker(parts, {PLATFORM: chat}):
             await stopped.wait()
 

@@ -1,9 +1,8 @@
 """The service in this process: the real parts and the real worker, with a chat that remembers."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from tests.journeys.chat import PLATFORM, RecordingChat
 from tests.site.server import MediaSite
 from worker.child import ChildServer
 
-PATIENCE = 40.0  # seconds until a test gives up waiting
+PATIENCE = 25.0  # seconds until a test gives up waiting
 
 
 def settings_for(data_dir: Path, site: MediaSite, **changes: Any) -> Settings:
@@ -74,7 +73,7 @@ class Service:
         await until(is_delivered)
         results = self.chat.results(asked.request_id)
         assert len(results) == 1, results
-        return self.chat.shown[-1] if len(self.chat.by_request()) == 1 else results[0]
+        return results[0]
 
     async def job(self, job_id: UUID) -> Job:
         """The row of a job as it is now, joins not followed."""
@@ -101,6 +100,10 @@ class Service:
 
     async def _has_bytes(self, job_id: UUID) -> bool:
         return any(path.stat().st_size for path in self.work_dir(job_id).glob("*.part"))
+
+    async def is_tidy(self, asked: Submitted) -> bool:
+        """Whether the work folder of the job is gone."""
+        return not self.work_dir(asked.job_id).exists()
 
     def work_dir(self, job_id: UUID) -> Path:
         """The work folder of a job."""
@@ -151,15 +154,18 @@ async def until(condition: Callable[[], Awaitable[bool]], patience: float = PATI
             await asyncio.sleep(0.03)
 
 
-def children_of(children: ChildServer) -> list[int]:
-    """The processes of jobs: forks of the warm process, and ffmpeg."""
-    me = psutil.Process(os.getpid())
+def job_processes() -> list[str]:
+    """The processes of jobs below this one: forks of the warm process, and ffmpeg."""
+    me = psutil.Process()
     found = []
     for process in me.children(recursive=True):
-        try:
-            parents = len(process.parents()) - len(me.parents())
-            if (parents > 1 or process.name() in ("ffmpeg", "ffprobe")) and process.status() != "zombie":
-                found.append(process.pid)
-        except psutil.NoSuchProcess:
-            continue
+        with suppress(psutil.Error):
+            is_fork = process.ppid() != me.pid
+            if (is_fork or process.name() in ("ffmpeg", "ffprobe")) and process.status() != "zombie":
+                found.append(f"{process.pid} {process.name()}")
     return found
+
+
+async def no_process_left() -> bool:
+    """Whether no job has a process any more."""
+    return not job_processes()

@@ -1,0 +1,155 @@
+"""One result for each request, whatever the chat does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select, update
+
+import migrations
+import worker.deliver
+from shared import jobs
+from shared.database import Database, db_now
+from shared.ids import new_id
+from shared.jobs import Fence
+from shared.links import Links
+from shared.models import Artifact, ArtifactKind, Delivery, Job, JobState, Request
+from shared.results import Results
+from shared.settings import Settings
+from tests.journeys.chat import PLATFORM, Fault, RecordingChat
+from worker.deliver import Deliverer
+
+
+@dataclass
+class Post:
+    """A deliverer, its chat, and jobs that have ended."""
+
+    database: Database
+    chat: RecordingChat
+    deliverer: Deliverer
+
+    async def finished_job(self, *message: str | None) -> list[UUID]:
+        """A job that is done, and a request for it for each status message; returns the requests."""
+        job_id = new_id()
+        requests = [
+            Request(
+                id=new_id(), event_key=str(new_id()), platform=PLATFORM, chat_id="c", user_id="u",
+                job_id=job_id, status_message=shown,
+            )
+            for shown in message
+        ]  # fmt: skip
+        artifact = Artifact(
+            job_id=job_id, kind=ArtifactKind.VIDEO, format="mp4", file_name="a.mp4",
+            content_type="video/mp4", storage_key=f"{job_id}/1.video.mp4", size=1, sha256="0" * 64,
+            expires_at=datetime.now(UTC) + timedelta(hours=1),
+        )  # fmt: skip
+        running = Job(
+            id=job_id, link="https://a.example", site="a.example", user_key="u", options={},
+            state=JobState.RUNNING, attempt=1,
+        )  # fmt: skip
+        async with self.database.write() as session:
+            session.add(running)
+            await session.flush()
+            session.add_all(requests)
+            await session.flush()
+            await jobs.finish(session, Fence(job_id, 1), [artifact])
+        return [request.id for request in requests]
+
+    async def deliver_all(self) -> None:
+        """Deliver until nothing is due."""
+        while await self.deliverer.deliver_due():
+            pass
+
+    async def make_due(self) -> None:
+        """Time passes."""
+        async with self.database.write() as session:
+            await session.execute(update(Request).values(delivery_after=db_now(-1)))
+
+    async def pending(self) -> int:
+        """How many requests still wait."""
+        async with self.database.read() as session:
+            waiting = select(Request.id).where(Request.delivery == Delivery.PENDING)
+            return len(list(await session.scalars(waiting)))
+
+
+@pytest.fixture
+async def post(tmp_path: Path) -> AsyncIterator[Post]:
+    """Everything a delivery needs, on an empty database."""
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/linkferry.db")
+    await migrations.upgrade(database)
+    chat = RecordingChat()
+    results = Results(Settings(_env_file=None, data_dir=tmp_path), Links(["k" * 32]))
+    yield Post(database, chat, Deliverer(database, {PLATFORM: chat}, results))
+    await database.close()
+
+
+async def test_a_status_message_is_edited_and_a_lost_one_is_replaced(post: Post) -> None:
+    edited, posted = await post.finished_job("m1", None)
+    await post.deliver_all()
+    assert [line["how"] for line in post.chat.shown if line["request"] == str(edited)] == ["edit"]
+    assert [line["how"] for line in post.chat.shown if line["request"] == str(posted)] == ["post"]
+    async with post.database.read() as session:
+        assert (await session.get_one(Request, posted)).status_message == post.chat.shown[-1]["message"]
+
+
+async def test_a_refused_edit_is_tried_again_later_and_then_never_more(post: Post) -> None:
+    (request,) = await post.finished_job("m1")
+    post.chat.faults = [Fault.REFUSED, Fault.REFUSED]
+    for _ in range(4):
+        await post.deliver_all()
+        await post.make_due()
+    assert post.chat.calls == 3
+    assert len(post.chat.results(request)) == 1
+    assert await post.pending() == 0
+
+
+async def test_an_edit_whose_answer_was_lost_shows_the_same_once_more(post: Post) -> None:
+    (request,) = await post.finished_job("m1")
+    post.chat.faults = [Fault.ANSWER_LOST]
+    await post.deliver_all()
+    await post.make_due()
+    await post.deliver_all()
+    assert len(post.chat.shown) == 2
+    assert len(post.chat.results(request)) == 1
+
+
+async def test_a_chat_that_never_answers_holds_up_nobody_else(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker.deliver, "EDIT_TIMEOUT", 0.2)
+    requests = await post.finished_job("m1", "m2", "m3")
+    post.chat.faults = [Fault.SILENT]
+    await post.deliver_all()
+    assert await post.pending() == 1
+    await post.make_due()
+    await post.deliver_all()
+    assert [len(post.chat.results(request)) for request in requests] == [1, 1, 1]
+
+
+async def test_a_message_that_the_person_deleted_is_not_tried_again(post: Post) -> None:
+    await post.finished_job("m1")
+    post.chat.faults = [Fault.GONE]
+    await post.deliver_all()
+    await post.make_due()
+    await post.deliver_all()
+    assert (post.chat.calls, await post.pending()) == (1, 0)
+
+
+async def test_two_deliverers_share_the_work_and_nobody_is_told_twice(post: Post) -> None:
+    requests = await post.finished_job(*(f"m{number}" for number in range(60)))
+    await asyncio.gather(post.deliver_all(), post.deliver_all(), post.deliver_all())
+    assert post.chat.calls == len(requests)
+    assert await post.pending() == 0
+
+
+async def test_whoever_left_a_job_is_told_that_and_not_its_result(post: Post) -> None:
+    left, stayed = await post.finished_job("m1", "m2")
+    async with post.database.write() as session:
+        await jobs.leave(session, left)
+    await post.deliver_all()
+    assert [result["error"] for result in post.chat.results(left)] == ["Cancelled."]
+    assert [result["state"] for result in post.chat.results(stayed)] == ["done"]

@@ -1,0 +1,138 @@
+"""Two attempts at one job at the same time: the stale one writes nothing."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import pytest_asyncio
+from sqlalchemy import select
+
+from linkferry.compose import open_parts
+from shared import jobs
+from shared.models import Artifact, Delivery, Job, JobState, Request
+from tests.journeys.chat import RecordingChat
+from tests.journeys.processes import Home, nothing_left, stop
+from tests.journeys.service import Service, job_processes, open_service, settings_for, slowly, submit, until
+from tests.site.server import MediaSite
+from worker.child import ChildServer
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def service(tmp_path: Path, site: MediaSite) -> AsyncIterator[Service]:
+    """A running service with an empty data folder."""
+    site.reset()
+    async with (
+        ChildServer() as children,
+        open_service(settings_for(tmp_path / "data", site), site, children) as running,
+    ):
+        yield running
+
+
+async def test_an_attempt_that_lost_its_lease_ends_before_the_next_one_works_in_its_folder(
+    service: Service, site: MediaSite
+) -> None:
+    asked = await service.ask(slowly(500_000))
+    await service.downloading(asked)
+    most = 0
+
+    async def has_ended() -> bool:
+        nonlocal most
+        most = max(most, len([process for process in job_processes() if "ff" not in process]))
+        return not (await service.job(asked.job_id)).state.is_active
+
+    async with service.parts.database.write() as session:  # as after a night's sleep of the machine
+        await jobs.requeue_expired(session, everything=True)
+    await until(has_ended)
+    job = await service.job(asked.job_id)
+    assert (job.state, job.attempt, job.crashes) == (JobState.DONE, 2, 1)
+    assert most == 1
+    assert (await service.told(asked))["state"] == "done"
+    assert site.bytes_sent < 1_700_000  # the file once, and what was under way
+
+
+async def test_a_job_taken_over_here_can_still_be_cancelled(service: Service) -> None:
+    asked = await service.ask(slowly(100_000))
+    await service.downloading(asked)
+    async with service.parts.database.write() as session:
+        await jobs.requeue_expired(session, everything=True)
+
+    async def is_taken_over() -> bool:
+        job = await service.job(asked.job_id)
+        return job.attempt == 2 and job.stage is not None
+
+    await until(is_taken_over)
+    await service.cancel(asked)
+    assert (await service.told(asked))["error"] == "Cancelled."
+
+
+async def test_a_database_that_refuses_a_claim_costs_nothing(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, refused = jobs.claim, []
+
+    async def claim(*args: object) -> Job | None:
+        if not refused:
+            refused.append(args)
+            raise OSError("the disk went away for a moment")
+        return await real(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(jobs, "claim", claim)
+    assert (await service.get("/media/sample.mp4")).state is JobState.DONE
+    assert refused
+
+
+@pytest.fixture
+def home(tmp_path: Path, site: MediaSite) -> Iterator[Home]:
+    """The world of services in processes of their own; whatever was stopped there is ended."""
+    site.reset()
+    home = Home(tmp_path, site)
+    yield home
+    assert nothing_left(home)
+
+
+@pytest.mark.slow
+async def test_a_worker_that_slept_through_its_lease_writes_nothing_when_it_wakes(
+    home: Home, site: MediaSite
+) -> None:
+    command = ("-m", "tests.journeys.killable")
+    async with open_parts(settings_for(home.data, site)) as parts:
+        asked = await submit(parts, site, slowly(400_000))
+
+        async def is_delivered() -> bool:
+            async with parts.database.read() as session:
+                return (await session.get_one(Request, asked.request_id)).delivery is Delivery.DELIVERED
+
+        async def has_bytes() -> bool:
+            return any(path.stat().st_size > 100_000 for path in (home.data / "work").glob("*/*.part"))
+
+        async def has_noticed() -> bool:
+            return "somebody else has the job now" in home.log_text()
+
+        with home.running(*command) as sleeper:
+            await until(has_bytes)
+            asleep = psutil.Process(sleeper.pid)
+            tree = [asleep, *asleep.children(recursive=True)]
+            for process in tree:
+                process.suspend()
+            with home.running(*command, SHARE="1") as other:
+                await until(is_delivered)
+                for process in tree:
+                    process.resume()
+                await until(has_noticed)
+                assert await asyncio.to_thread(stop, other) == 0
+            sleeper.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(sleeper.wait, 20) == 0
+        async with parts.database.read() as session:
+            keys = list(await session.scalars(select(Artifact.storage_key)))
+            job = (await session.scalars(select(Job))).one()
+        assert (job.state, job.attempt, job.crashes) == (JobState.DONE, 2, 1)
+        assert keys
+        assert all(Path(key).name.startswith("2.") for key in keys)
+        stored = [path for path in (home.data / "files").rglob("*") if path.is_file()]
+        assert len(stored) == len(keys)
+    assert len(RecordingChat(home.chat).results(asked.request_id)) == 1
