@@ -15,6 +15,8 @@ from shared.results import ArtifactView, JobView
 from shared.storage import Storage
 
 BAR_WIDTH = 24
+SHORTEST_BAR = 6
+GAP = "  "
 BARS = {True: ("━", "╌"), False: ("#", "-")}  # by whether the terminal speaks UTF-8
 JOINERS = "\u200c\u200d"  # invisible, but parts of Persian words and of emoji
 
@@ -29,17 +31,51 @@ STAGE_WORDS = {
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
-def status_line(view: JobView, *, unicode: bool = True) -> str:
-    """One line that says where the job is: stage, bar, percent, size, speed, time left."""
+def status_line(view: JobView, *, width: int = 120, unicode: bool = True) -> str:
+    """One line that says where the job is: stage, bar, percent, size, speed, time left.
+
+    `width` in columns: the bar gives way to the facts.
+    """
     if view.state is JobState.RUNNING:
-        parts = [f"{stage_words(view):<19}", *_progress_parts(view.progress or {}, unicode=unicode)]
-        return "  ".join(parts).rstrip()
+        return _running_line(view, width, BARS[unicode])
     if view.state is JobState.QUEUED and view.retry_in is not None:
         reason = view.error.message if view.error else ""
         return f"Trying again in {view.retry_in:.0f} s. {reason}".strip()
     if view.state is JobState.QUEUED and view.position:
         return f"Queued (number {view.position})"
     return view.state.capitalize()
+
+
+def _running_line(view: JobView, width: int, marks: tuple[str, str]) -> str:
+    progress = view.progress or {}
+    words, facts = f"{stage_words(view):<19}", _facts(progress)
+    share = _share(progress)
+    if share is not None:
+        room = min(BAR_WIDTH, width - len(GAP.join([words, f"{share:4.0%}", *facts])) - 1)
+        full = round(share * room)
+        bar = marks[0] * full + marks[1] * (room - full) + " " if room >= SHORTEST_BAR else ""
+        facts.insert(0, f"{bar}{share:4.0%}")
+    return GAP.join([words, *facts]).rstrip()
+
+
+def _share(progress: dict[str, float]) -> float | None:
+    """How much is done, from 0 to 1; None when nobody knows."""
+    done, total, fraction = progress.get("done"), progress.get("total"), progress.get("fraction")
+    if fraction is None and done is not None and total:
+        fraction = done / total
+    return None if fraction is None else min(1.0, max(0.0, fraction))
+
+
+def _facts(progress: dict[str, float]) -> list[str]:
+    facts = []
+    done, total = progress.get("done"), progress.get("total")
+    if done:
+        facts.append(f"{size_words(done)} of {size_words(total)}" if total else size_words(done))
+    if speed := progress.get("speed"):
+        facts.append(f"{size_words(speed)}/s")
+    if (eta := progress.get("eta")) is not None:
+        facts.append(f"{time_words(eta)} left")
+    return facts
 
 
 def stage_words(view: JobView) -> str:
@@ -49,25 +85,6 @@ def stage_words(view: JobView) -> str:
     if view.state is not JobState.RUNNING:
         return view.state.capitalize()
     return STAGE_WORDS.get(view.stage, "Starting") if view.stage else "Starting"
-
-
-def _progress_parts(progress: dict[str, float], *, unicode: bool) -> list[str]:
-    parts = []
-    done, total, fraction = progress.get("done"), progress.get("total"), progress.get("fraction")
-    if fraction is None and done is not None and total:
-        fraction = done / total
-    if fraction is not None:
-        share = min(1.0, max(0.0, fraction))
-        full = round(share * BAR_WIDTH)
-        filled, empty = BARS[unicode]
-        parts.append(f"{filled * full}{empty * (BAR_WIDTH - full)} {share:4.0%}")
-    if done:
-        parts.append(f"{size_words(done)} of {size_words(total)}" if total else size_words(done))
-    if speed := progress.get("speed"):
-        parts.append(f"{size_words(speed)}/s")
-    if (eta := progress.get("eta")) is not None:
-        parts.append(f"{time_words(eta)} left")
-    return parts
 
 
 def size_words(size: float) -> str:
@@ -101,11 +118,14 @@ async def show_progress(views: AsyncIterator[JobView], console: Console) -> JobV
     """Show the job until it ends; returns its end. A terminal gets one line, anything else one a stage."""
     if console.is_terminal and not console.is_dumb_terminal:
         return await _edit_in_place(views, console)
-    last, shown = None, ""
+    last: JobView | None = None
+    shown: set[str] = set()
     async for last in views:
         words = stage_words(last)
-        if last.state.is_active and words != shown:
-            shown = words
+        if last.state is JobState.QUEUED:
+            shown &= {words}  # whatever comes then begins anew
+        if last.state.is_active and words not in shown:
+            shown.add(words)
             say(console, words)
     return last
 
@@ -115,7 +135,7 @@ async def _edit_in_place(views: AsyncIterator[JobView], console: Console) -> Job
     unicode = console.encoding.lower().startswith("utf")
     with Live(console=console, refresh_per_second=10, transient=True) as live:
         async for last in views:
-            line = plain(status_line(last, unicode=unicode))
+            line = plain(status_line(last, width=console.width, unicode=unicode))
             live.update(Text(line, no_wrap=True, overflow="ellipsis"))
     return last
 

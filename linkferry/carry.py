@@ -34,7 +34,9 @@ from shared.storage import StorageError
 FAILED = 1
 CANCELLED = 130
 TAKE_OVER_INTERVAL = 1.0  # seconds between two looks whether the other process still carries jobs
-FOLLOW_INTERVAL = 0.3  # seconds between two looks at a job that another process carries
+# Seconds between two looks at a job that another process carries. Longer than the pause between two events of
+# our own worker, which know more than the job's row: looking in between would make the line jump back.
+FOLLOW_INTERVAL = 0.7
 STOP_TIME = 5.0  # seconds that whoever carries a cancelled job has to let go of it
 CLOSED = "These links answer while 'linkferry up' or 'linkferry web' runs; neither does now."
 

@@ -61,6 +61,7 @@ async def _serve(parts: Parts, sockets: list[socket.socket]) -> None:
         log_config=None,
         log_level="warning",
         access_log=False,
+        proxy_headers=False,  # the guard looks at the real caller, and at what a proxy says about others
         lifespan="off",
         timeout_graceful_shutdown=GRACE,
         ws="websockets-sansio",

@@ -53,7 +53,7 @@ def secrets_of(settings: Settings) -> set[str]:
         if field.repr or not value:
             continue
         for text in [value] if isinstance(value, str) else value:
-            password = urlsplit(text).password if "://" in text else text
+            password = urlsplit(text).password if name.endswith("_url") else text
             secrets |= {password, unquote(password)} if password else set()
     return secrets
 

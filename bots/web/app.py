@@ -13,7 +13,6 @@ from bots.commands import MAX_TEXT_BYTES
 from bots.follow import Follower
 from bots.intake import Intake
 from bots.web.api import api_router
-from bots.web.body_limit import BodyLimit
 from bots.web.files import FindArtifact, ServedFile, files_router
 from shared.database import Database, db_now
 from shared.links import Links
@@ -30,7 +29,8 @@ ABOUT = """Send a link; Linkferry carries back the video, the audio or the trans
 3. Fetch the `url` of each artifact; these links need no key, and expire.
 
 Without `LINKFERRY_API_KEYS` only programs on this machine are answered; with it, send
-`Authorization: Bearer KEY`. Every error is one sentence in `detail`."""
+`Authorization: Bearer KEY`. Every error is one sentence in `detail`, except
+for a body that is too long: it gets a bare 413."""
 
 MAX_BODY = 8 * MAX_TEXT_BYTES  # JSON may write one character as six, and its frame needs room too
 WRONG_JSON = 'Send a JSON object such as {"text": "https://..."} with \'Content-Type: application/json\'.'
@@ -47,9 +47,13 @@ def create_app(
 ) -> FastAPI:
     """The ASGI application."""
     app = FastAPI(
-        title="Linkferry", description=ABOUT, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
+        title="Linkferry",
+        description=ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        max_body_size=MAX_BODY,
     )
-    app.add_middleware(BodyLimit, max_bytes=MAX_BODY)
     app.add_exception_handler(RequestValidationError, _say_what_is_wrong)
     app.add_exception_handler(Exception, _say_sorry)
     app.include_router(files_router(links, storage, _finder(database)))
