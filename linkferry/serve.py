@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import ipaddress
 import logging
 import os
 import socket
@@ -12,6 +11,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 import uvicorn
 
 from bots.web.app import create_app
+from bots.web.guard import is_loopback
 from linkferry.compose import Parts, open_parts, running_worker
 from linkferry.signals import stop_on_signal
 from shared.errors import ConfigError
@@ -102,7 +102,7 @@ def welcome(settings: Settings) -> list[str]:
         f"listening on {_address(settings)}; links start with {settings.effective_public_url}",
         "next: linkferry get LINK, in another terminal; Ctrl-C stops this one",
     ]
-    if not _is_loopback(settings.host):
+    if not is_loopback(settings.host):
         if not settings.public_url:
             sentences.append("set LINKFERRY_PUBLIC_URL, or links work on this machine only")
         if not settings.api_keys:
@@ -146,10 +146,3 @@ def _why_not(settings: Settings, error: OSError) -> str:
 def _address(settings: Settings) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"{host}:{settings.port}"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

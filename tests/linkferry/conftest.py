@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -120,11 +119,6 @@ def children(process: subprocess.Popen[str]) -> list[psutil.Process]:
 def ended(processes: list[psutil.Process]) -> bool:
     """Whether none of them runs any more."""
     return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
-
-
-def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> None:
-    """What Ctrl-C sends."""
-    process.send_signal(number)
 
 
 @pytest.fixture

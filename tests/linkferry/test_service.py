@@ -1,11 +1,14 @@
 """`up`, `web`, `migrate`, `doctor` when something is not as it should be: one sentence, exit 2."""
 
 import socket
+import sqlite3
 from datetime import date
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 
+import migrations
 from linkferry.cli import config_error
 from linkferry.doctor import Finding, age_in_days
 from linkferry.serve import listening, welcome
@@ -50,6 +53,16 @@ def test_migrate_twice(home: Home) -> None:
     for _ in range(2):
         done = home.run("migrate")
         assert (done.code, done.out) == (0, "The database is up to date.\n")
+
+
+def test_a_schema_from_the_future_is_left_alone(home: Home) -> None:
+    assert ScriptDirectory.from_config(migrations.config()).get_current_head() == migrations.head()
+    home.run("migrate")
+    with sqlite3.connect(home.data / "linkferry.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    database.close()
+    done = home.run("migrate")
+    assert done.code == 2 and "newer Linkferry (9999" in done.err
 
 
 def test_doctor_tells_what_is_fatal_from_what_is_not(home: Home) -> None:
