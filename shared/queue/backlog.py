@@ -6,6 +6,8 @@ from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
 
+WATCHER_BACKLOG = 32  # events a slow watcher may lag behind before it misses the oldest
+
 
 class Backlog(Generic[T]):
     """An asynchronous iterator fed by `offer`. Unlike a generator, it outlives a timeout of its reader."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from shared.queue.mailbox import WATCHER_BACKLOG, Mailbox
+from shared.queue.backlog import WATCHER_BACKLOG, Backlog
 from shared.queue.port import DeadLetter
 
 
@@ -32,8 +32,8 @@ class EmbeddedQueue:
 
     def __init__(self) -> None:
         self._jobs: asyncio.Queue[UUID] = asyncio.Queue()
-        self._watchers: dict[UUID, set[Mailbox[dict[str, Any]]]] = defaultdict(set)
-        self._cancel_listeners: set[Mailbox[UUID]] = set()
+        self._watchers: dict[UUID, set[Backlog[dict[str, Any]]]] = defaultdict(set)
+        self._cancel_listeners: set[Backlog[UUID]] = set()
 
     async def start(self) -> None:
         """Nothing to connect to."""
@@ -59,35 +59,35 @@ class EmbeddedQueue:
 
     async def publish_event(self, job_id: UUID, event: dict[str, Any]) -> None:
         """To the watchers of this job, if any; full ones lose their oldest event."""
-        for mailbox in self._watchers.get(job_id, ()):
-            mailbox.put(event)
+        for backlog in self._watchers.get(job_id, ()):
+            backlog.offer(event)
 
     @asynccontextmanager
     async def watch(self, job_id: UUID) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         """Events of one job from now on."""
-        mailbox: Mailbox[dict[str, Any]] = Mailbox(WATCHER_BACKLOG)
-        self._watchers[job_id].add(mailbox)
+        backlog: Backlog[dict[str, Any]] = Backlog(WATCHER_BACKLOG)
+        self._watchers[job_id].add(backlog)
         try:
-            yield mailbox
+            yield backlog
         finally:
-            self._watchers[job_id].discard(mailbox)
+            self._watchers[job_id].discard(backlog)
             if not self._watchers[job_id]:
                 del self._watchers[job_id]
 
     async def publish_cancel(self, job_id: UUID) -> None:
         """To every listener in this process."""
-        for mailbox in self._cancel_listeners:
-            mailbox.put(job_id)
+        for backlog in self._cancel_listeners:
+            backlog.offer(job_id)
 
     @asynccontextmanager
     async def cancels(self) -> AsyncIterator[AsyncIterator[UUID]]:
         """Jobs cancelled from now on."""
-        mailbox: Mailbox[UUID] = Mailbox()
-        self._cancel_listeners.add(mailbox)
+        backlog: Backlog[UUID] = Backlog()
+        self._cancel_listeners.add(backlog)
         try:
-            yield mailbox
+            yield backlog
         finally:
-            self._cancel_listeners.discard(mailbox)
+            self._cancel_listeners.discard(backlog)
 
     async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """There are none: only ids get in."""

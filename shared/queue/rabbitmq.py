@@ -11,7 +11,7 @@ from shared.queue.amqp.publisher import Publisher
 from shared.queue.amqp.subscriptions import Subscription, Subscriptions
 from shared.queue.amqp.tickets import RabbitTicket, Tickets
 from shared.queue.amqp.topology import CONTROL, EVENTS, JOBS, event_key, read_event, read_job_id
-from shared.queue.mailbox import WATCHER_BACKLOG, Mailbox
+from shared.queue.backlog import WATCHER_BACKLOG, Backlog
 from shared.queue.port import DeadLetter
 
 
@@ -63,14 +63,14 @@ class RabbitQueue:
     @asynccontextmanager
     async def watch(self, job_id: UUID) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         """Events of one job from now on, published by any process."""
-        mailbox: Mailbox[dict[str, Any]] = Mailbox(WATCHER_BACKLOG)
+        backlog: Backlog[dict[str, Any]] = Backlog(WATCHER_BACKLOG)
 
         def deliver(body: bytes) -> None:
             if (event := read_event(body)) is not None:
-                mailbox.put(event)
+                backlog.offer(event)
 
         async with self._subscriptions.listen(Subscription(EVENTS, event_key(job_id), deliver)):
-            yield mailbox
+            yield backlog
 
     async def publish_cancel(self, job_id: UUID) -> None:
         """To every worker."""
@@ -79,14 +79,14 @@ class RabbitQueue:
     @asynccontextmanager
     async def cancels(self) -> AsyncIterator[AsyncIterator[UUID]]:
         """Jobs cancelled from now on, by any process."""
-        mailbox: Mailbox[UUID] = Mailbox()
+        backlog: Backlog[UUID] = Backlog()
 
         def deliver(body: bytes) -> None:
             if (job_id := read_job_id(body)) is not None:
-                mailbox.put(job_id)
+                backlog.offer(job_id)
 
         async with self._subscriptions.listen(Subscription(CONTROL, "", deliver)):
-            yield mailbox
+            yield backlog
 
     async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """What no worker could use, the oldest first; it stays. Raises QueueUnavailable."""

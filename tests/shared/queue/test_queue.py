@@ -7,7 +7,7 @@ import pytest
 
 from shared.errors import ConfigError
 from shared.queue import EmbeddedQueue, open_queue
-from shared.queue.mailbox import WATCHER_BACKLOG
+from shared.queue.backlog import WATCHER_BACKLOG
 from shared.queue.rabbitmq import RabbitQueue
 from tests.shared.queue.conftest import SOON, Connect, depth_becomes, take_all, take_one
 
