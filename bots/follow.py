@@ -1,12 +1,12 @@
 """Following a job until it ends: events where they reach this process, the database where they do not."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from shared import jobs
+from shared import jobs, presence
 from shared.database import Database
 from shared.models import JobState, Stage
 from shared.queue import Queue
@@ -16,10 +16,11 @@ from shared.results import JobView, Results
 class Follower:
     """Reads jobs and follows them. The database is the truth; events only make it quicker."""
 
-    def __init__(self, database: Database, queue: Queue, results: Results) -> None:
+    def __init__(self, database: Database, queue: Queue, results: Results, lease: float) -> None:
         self._database = database
         self._queue = queue
         self._results = results
+        self._lease = lease
 
     async def view(self, job_id: UUID) -> JobView | None:
         """The job as it is now, with its place in the queue; None when there is none."""
@@ -27,39 +28,46 @@ class Follower:
             job = await jobs.get(session, job_id)
             if job is None:
                 return None
-            place = await jobs.position(session, job) if job.state is JobState.QUEUED else None
-        return self._results.view(job, place)
+            if job.state is not JobState.QUEUED:
+                return self._results.view(job)
+            place = await jobs.position(session, job)
+            wait = await jobs.eta(session, place, await presence.slots(session, self._lease))
+        return self._results.view(job, place, wait)
 
-    async def follow(self, job_id: UUID, poll: float = 1.0) -> AsyncIterator[JobView]:
+    async def follow(self, job_id: UUID, poll: float = 1.0) -> AsyncGenerator[JobView, None]:
         """Every change of the job, ending with the view of its end. `poll` in seconds is the slowest pace.
 
-        A job that joins another one is followed there.
+        A job that joins another one is followed there. Nothing comes for a job that does not exist.
         """
         while True:
             async with self._queue.watch(job_id) as events:
-                async for view in self._until_joined(job_id, events, poll):
+                view = None
+                async for view in self._changes(job_id, events, poll):
                     yield view
-                    if not view.state.is_active:
-                        return
-                    if view.job_id != job_id:
-                        job_id = view.job_id
-                        break
+            if view is None or not view.state.is_active:
+                return
+            job_id = view.job_id  # it joined another one
 
-    async def _until_joined(
+    async def _changes(
         self, job_id: UUID, events: AsyncIterator[dict[str, Any]], poll: float
-    ) -> AsyncIterator[JobView]:
+    ) -> AsyncGenerator[JobView, None]:
+        newest: dict[str, Any] = {}
         while (view := await self.view(job_id)) is not None:
-            yield view
-            event: dict[str, Any] | None = None
-            with suppress(TimeoutError):
-                async with asyncio.timeout(poll):
-                    event = await anext(events)
-            while event is not None and not event.get("ended"):
-                yield _with_progress(view, event)
-                event = None
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(poll):
-                        event = await anext(events)
+            running = view.state is JobState.RUNNING
+            yield _with_progress(view, newest) if running else view  # the row is written less often
+            if view.job_id != job_id or not view.state.is_active:
+                return
+            newest = newest if running else {}
+            while (event := await _next(events, poll)) and not event.get("ended"):
+                newest = event
+                yield _with_progress(view, newest)
+
+
+async def _next(events: AsyncIterator[dict[str, Any]], patience: float) -> dict[str, Any] | None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(patience):
+            return await anext(events)
+    return None
 
 
 def _with_progress(view: JobView, event: dict[str, Any]) -> JobView:

@@ -7,11 +7,13 @@ import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from uuid import UUID
 
 import typer
 
 from shared.errors import ConfigError
 from shared.options import MediaFormat, Quality
+from shared.states import JobState
 
 if TYPE_CHECKING:
     from shared.settings import Settings
@@ -22,6 +24,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+jobs_app = typer.Typer(help="Look at jobs, and put them right.", no_args_is_help=True)
+app.add_typer(jobs_app, name="jobs")
 
 BROKEN = 1
 MISCONFIGURED = 2
@@ -49,6 +54,28 @@ def web() -> None:
 
     settings = load_settings(for_logs=True)
     finish(lambda: serve.web(settings), uvloop.run)
+
+
+@app.command()
+def bots() -> None:
+    """Run the chat platforms that have a token; they hand everything on to workers."""
+    import uvloop
+
+    from linkferry import serve
+
+    settings = load_settings(for_logs=True)
+    finish(lambda: serve.bots(settings), uvloop.run)
+
+
+@app.command()
+def worker() -> None:
+    """Run a worker alone. With RabbitMQ and PostgreSQL, any number of them, on any number of machines."""
+    import uvloop
+
+    from linkferry import serve
+
+    settings = load_settings(for_logs=True)
+    finish(lambda: serve.worker(settings), uvloop.run)
 
 
 @app.command()
@@ -82,6 +109,58 @@ def get(
     settings = load_settings()
     asked = carry.Asked(link, quality, media_format, clip, subs, output, as_json)
     finish(lambda: carry.get(settings, asked))
+
+
+@jobs_app.command("list")
+def jobs_list(
+    state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
+) -> None:
+    """The newest jobs, one a line."""
+    from linkferry import operate
+
+    settings = load_settings()
+    finish(lambda: operate.list_jobs(settings, state, limit))
+
+
+@jobs_app.command("show")
+def jobs_show(job_id: UUID) -> None:
+    """Everything about one job, with its links."""
+    from linkferry import operate
+
+    settings = load_settings()
+    finish(lambda: operate.show_job(settings, job_id))
+
+
+@jobs_app.command("retry")
+def jobs_retry(job_id: UUID) -> None:
+    """Start a failed or cancelled job anew."""
+    from linkferry import operate
+
+    settings = load_settings()
+    finish(lambda: operate.retry_job(settings, job_id))
+
+
+@jobs_app.command("cancel")
+def jobs_cancel(job_id: UUID) -> None:
+    """Cancel a job for everybody who waits for it."""
+    from linkferry import operate
+
+    settings = load_settings()
+    finish(lambda: operate.cancel_job(settings, job_id))
+
+
+@app.command()
+def dead(
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Remove the messages that nobody could read.")
+    ] = False,
+) -> None:
+    """Jobs that brought down too many workers, and messages that no worker could read."""
+    from linkferry import operate
+
+    settings = load_settings()
+    finish(lambda: operate.dead(settings, purge=purge))
 
 
 @app.command("doctor")

@@ -54,7 +54,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
         await migrations.upgrade(database)
         await queue.start()
         intake = Intake(database, outbox, storage, settings)
-        follower = Follower(database, queue, results)
+        follower = Follower(database, queue, results, settings.lease)
         yield Parts(settings, database, queue, outbox, storage, links, results, intake, follower)
     finally:
         await queue.close()
@@ -84,6 +84,17 @@ async def running_worker(
             finally:
                 worker.stop(0 if settings.is_embedded else settings.drain_timeout)
                 await task  # a second stop cancels this, and so the worker: it hands everything back at once
+
+
+@asynccontextmanager
+async def publishing(parts: Parts) -> AsyncIterator[None]:
+    """Hand this process's requests on to the broker while the block runs."""
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(parts.outbox.run())
+        try:
+            yield
+        finally:
+            task.cancel()
 
 
 async def recover(parts: Parts) -> None:

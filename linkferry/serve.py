@@ -1,4 +1,4 @@
-"""Running processes: the web endpoint alone, or with the worker. They end well on SIGTERM and Ctrl-C."""
+"""Running processes: the web endpoint, a worker, or both in one. They end well on SIGTERM and Ctrl-C."""
 
 import asyncio
 import errno
@@ -6,13 +6,13 @@ import logging
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 
 import uvicorn
 
 from bots.web.app import create_app
 from bots.web.guard import is_loopback
-from linkferry.compose import Parts, open_parts, running_worker
+from linkferry.compose import Parts, open_parts, publishing, running_worker
 from linkferry.signals import stop_on_signal
 from shared.errors import ConfigError
 from shared.lock import worker_lock
@@ -26,29 +26,59 @@ MAX_MESSAGE = 64 * 1024  # bytes of one WebSocket message; watchers have nothing
 
 async def up(settings: Settings) -> int:
     """The web endpoint and the worker, until SIGTERM or Ctrl-C; returns the exit code."""
-    with worker_lock(settings.data_dir) as held:
-        if not held:
-            raise ConfigError(
-                f"Another linkferry carries jobs in {settings.data_dir.resolve()}; stop it first."
-            )
-        return await _run(settings, with_worker=True)
+    return await _run(settings, with_web=True, with_worker=True)
 
 
 async def web(settings: Settings) -> int:
     """The web endpoint alone, until SIGTERM or Ctrl-C; returns the exit code."""
-    return await _run(settings, with_worker=False)
+    return await _run(settings, with_web=True)
 
 
-async def _run(settings: Settings, *, with_worker: bool) -> int:
+async def worker(settings: Settings) -> int:
+    """A worker alone, until SIGTERM or Ctrl-C; returns the exit code."""
+    return await _run(settings, with_worker=True)
+
+
+async def bots(settings: Settings) -> int:
+    """The chat platforms that have a token, until SIGTERM or Ctrl-C; returns the exit code."""
+    return await _run(settings)
+
+
+async def _run(settings: Settings, *, with_web: bool = False, with_worker: bool = False) -> int:
     me = asyncio.current_task()
     try:
-        # The port comes first: when somebody else has it, nothing has been started that would have to end.
-        with stop_on_signal(lambda: me and me.cancel()), listening(settings) as sockets:
-            async with open_parts(settings) as parts, running_worker(parts) if with_worker else nullcontext():
-                await _serve(parts, sockets)
+        async with AsyncExitStack() as stack:
+            stack.enter_context(stop_on_signal(lambda: me and me.cancel()))
+            if with_worker and settings.is_embedded:
+                _hold(stack, settings)
+            # The port comes first: when somebody else has it, nothing has been started that has to end.
+            sockets = stack.enter_context(listening(settings)) if with_web else []
+            parts = await stack.enter_async_context(open_parts(settings))
+            if with_worker:
+                await stack.enter_async_context(running_worker(parts))
+            elif not settings.is_embedded:  # else the outbox is for the process that has the queue
+                await stack.enter_async_context(publishing(parts))
+            await (_serve(parts, sockets) if with_web else _wait(parts, with_worker=with_worker))
     except asyncio.CancelledError:  # a signal: whatever fails inside arrives as itself
         log.info("stopped")
     return 0
+
+
+def _hold(stack: AsyncExitStack, settings: Settings) -> None:
+    if not stack.enter_context(worker_lock(settings.data_dir)):
+        raise ConfigError(
+            f"Another linkferry carries jobs in {settings.data_dir.resolve()}; stop it first, "
+            "or set LINKFERRY_QUEUE_URL to a RabbitMQ server to run more than one."
+        )
+
+
+async def _wait(parts: Parts, *, with_worker: bool) -> None:
+    """Nothing to serve: what was started does everything until it is stopped."""
+    if with_worker:
+        log.info("working, %d jobs at once; Ctrl-C stops", parts.settings.max_concurrent_downloads)
+    else:
+        log.warning("no chat platform has a token yet; requests come in over the REST API of 'linkferry web'")
+    await asyncio.Event().wait()
 
 
 async def _serve(parts: Parts, sockets: list[socket.socket]) -> None:

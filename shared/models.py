@@ -23,58 +23,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from shared.database import UtcDateTime, db_now
 from shared.errors import Code
 from shared.ids import new_id
-
-
-class JobState(StrEnum):
-    """queued -> running -> done | failed | cancelled; back to queued for another attempt.
-
-    `joined`: the job turned out to be the same as another one, which now carries its requests.
-    """
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    JOINED = "joined"
-
-    @property
-    def is_active(self) -> bool:
-        """True while somebody is, or will be, working on it."""
-        return self in (JobState.QUEUED, JobState.RUNNING)
-
-
-class Stage(StrEnum):
-    """Where a running job is."""
-
-    PROBE = "probe"
-    DOWNLOAD = "download"
-    CAPTIONS = "captions"
-    CONVERT = "convert"
-    VERIFY = "verify"
-    STORE = "store"
-
-
-class ArtifactKind(StrEnum):
-    """What a stored file is."""
-
-    VIDEO = "video"
-    AUDIO = "audio"
-    CAPTIONS = "captions"
-    TRANSCRIPT = "transcript"
-    THUMBNAIL = "thumbnail"
-    INFO = "info"
-
-
-PULLED = ("terminal", "api")
-"""Platforms whose askers look for themselves: there is no message to deliver a result to."""
-
-
-class Delivery(StrEnum):
-    """Whether the result, good or bad, has reached the person."""
-
-    PENDING = "pending"
-    DELIVERED = "delivered"
+from shared.states import PULLED, ArtifactKind, Delivery, JobState, Stage
 
 
 def _words(kind: type[StrEnum], length: int = 32) -> Enum:
@@ -86,6 +35,23 @@ def _words(kind: type[StrEnum], length: int = 32) -> Enum:
         length=length,
         values_callable=lambda e: [m.value for m in e],
     )
+
+
+__all__ = [
+    "PULLED",
+    "Artifact",
+    "ArtifactKind",
+    "Base",
+    "CoolDown",
+    "Delivery",
+    "Job",
+    "JobState",
+    "OutboxRow",
+    "Request",
+    "Stage",
+    "WorkerSign",
+    "table",
+]
 
 
 class Base(DeclarativeBase):
@@ -139,6 +105,7 @@ class Job(Base):
         Index("ix_jobs_state_turn", "state", "turn", "id"),
         Index("ix_jobs_user_key_state_turn", "user_key", "state", "turn"),
         Index("ix_jobs_state_run_after", "state", "run_after"),
+        Index("ix_jobs_state_finished_at", "state", "finished_at"),
         Index("ix_jobs_state_lease_until", "state", "lease_until"),
         CheckConstraint("state <> 'joined' OR joined_to IS NOT NULL", name="joined_names_its_target"),
     )

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 
 from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import Database
 from shared.models import OutboxRow
@@ -16,6 +18,8 @@ LOOK_INTERVAL = (
     0.25  # seconds between two looks when nobody nudges: how soon another process's request is seen
 )
 BATCH = 200
+
+_WAITING = select(OutboxRow).order_by(OutboxRow.id).limit(BATCH)
 
 
 class Outbox:
@@ -52,12 +56,21 @@ class Outbox:
         A crash between the two publishes a row twice, which is harmless: the claim decides.
         """
         async with self._database.read() as session:
-            if await session.scalar(select(OutboxRow.id).limit(1)) is None:
-                return 0
-        async with self._database.write() as session:
-            waiting = select(OutboxRow).order_by(OutboxRow.id).limit(BATCH).with_for_update(skip_locked=True)
-            rows = (await session.scalars(waiting)).all()
+            rows = (await session.scalars(_WAITING)).all()
+        if not rows:
+            return 0
+        if self._database.is_sqlite:  # its lock would shut out every writer while the broker is asked
             await self._queue.publish([row.job_id for row in rows])
-            gone = delete(OutboxRow).where(OutboxRow.id.in_([row.id for row in rows]))
-            await session.execute(gone.execution_options(synchronize_session=False))
+            async with self._database.write() as session:
+                await _forget(session, rows)
+            return len(rows)
+        async with self._database.write() as session:
+            rows = (await session.scalars(_WAITING.with_for_update(skip_locked=True))).all()
+            await self._queue.publish([row.job_id for row in rows])
+            await _forget(session, rows)
         return len(rows)
+
+
+async def _forget(session: AsyncSession, rows: Sequence[OutboxRow]) -> None:
+    gone = delete(OutboxRow).where(OutboxRow.id.in_([row.id for row in rows]))
+    await session.execute(gone.execution_options(synchronize_session=False))

@@ -43,6 +43,7 @@ class JobView(Frozen):
     stage: Stage | None
     progress: dict[str, Any] | None
     position: int | None
+    starts_in: float | None
     retry_in: float | None
     title: str | None
     duration_seconds: float | None
@@ -58,7 +59,7 @@ class Results:
         self._settings = settings
         self._links = links
 
-    def view(self, job: Job, position: int | None = None) -> JobView:
+    def view(self, job: Job, position: int | None = None, starts_in: float | None = None) -> JobView:
         """A job whose artifacts are loaded, as people and programs see it now."""
         now = datetime.now(UTC)
         waits = job.state is JobState.QUEUED and job.run_after is not None
@@ -68,6 +69,7 @@ class Results:
             stage=job.stage if job.state is JobState.RUNNING else None,
             progress=job.progress if job.state is JobState.RUNNING else None,
             position=position if job.state is JobState.QUEUED else None,
+            starts_in=starts_in if job.state is JobState.QUEUED else None,
             retry_in=max(0.0, (job.run_after - now).total_seconds()) if waits and job.run_after else None,
             title=job.title,
             duration_seconds=job.duration,

@@ -12,7 +12,7 @@ from shared.jobs import Fence
 from shared.models import Stage
 from worker.child.protocol import Progress
 
-ROW_INTERVAL = 2.0  # seconds between two writes of the job row
+ROW_INTERVAL = 1.0  # seconds between two writes of the job row: what a terminal elsewhere sees moving
 EVENT_INTERVAL = 0.5  # seconds between two events for watchers
 
 

@@ -25,6 +25,7 @@ from worker.supervise import supervise
 log = logging.getLogger(__name__)
 
 OUTAGE_PAUSE = 1.0  # seconds before the next claim after one that the database did not take
+CANCEL_INTERVAL = 0.5  # seconds between two looks for cancels that no message told
 
 T = TypeVar("T")
 Carry = Callable[[Job, Tools, asyncio.Event], Awaitable[None]]
@@ -58,7 +59,8 @@ class Worker:
         """Work until stopped. Cancelling hands everything back at once."""
         janitor = Janitor(self._tools, self._queue, self._outbox, self.name)
         async with self._queue.cancels() as cancels, asyncio.TaskGroup() as group:
-            helpers = [self._obey(cancels), self._outbox.run(), self._deliverer.run(), janitor.run()]
+            helpers = [self._obey(cancels), self._look_for_cancels(), self._outbox.run()]
+            helpers += [self._deliverer.run(), janitor.run()]
             tasks = [group.create_task(helper) for helper in helpers]
             await self._work()
             for task in tasks:
@@ -80,6 +82,19 @@ class Worker:
                 cancelled.set()
             else:
                 self._deliverer.nudge()  # it was queued, so it has ended, and somebody waits to be told
+
+    async def _look_for_cancels(self) -> None:
+        """Messages can be lost, and another process with the embedded queue cannot send any."""
+        while True:
+            await asyncio.sleep(CANCEL_INTERVAL)
+            if not self._cancels:
+                continue
+            with suppress(SQLAlchemyError, OSError):
+                async with self._tools.database.read() as session:
+                    flagged = await jobs.flagged(session, list(self._cancels))
+                for job_id in flagged:
+                    if cancelled := self._cancels.get(job_id):
+                        cancelled.set()
 
     async def _take_jobs(self, attempts: asyncio.TaskGroup) -> None:
         stopping = asyncio.ensure_future(self._stopping.wait())
@@ -139,7 +154,7 @@ class Worker:
         await self._after(job)
 
     async def _end_earlier(self, job_id: UUID) -> None:
-        """End our own attempt that lost its lease unnoticed (the machine slept): it works in the same folder."""
+        """End our own attempt that lost its lease unnoticed (the machine slept): they share a folder."""
         earlier, self._carrying[job_id] = self._carrying.get(job_id), asyncio.current_task()
         if earlier is not None and not earlier.done():
             if lost := self._cancels.get(job_id):

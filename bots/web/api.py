@@ -4,9 +4,8 @@ Open on loopback only, or to holders of one of `LINKFERRY_API_KEYS`; see `bots.w
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, cast
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, HTTPException, WebSocket, WebSocketDisconnect
@@ -143,8 +142,7 @@ def understand(text: str) -> list[Get | Subs]:
 async def watch(socket: WebSocket, follower: Follower, job_id: UUID) -> None:
     """Send the job's changes until it ends or the client leaves."""
     try:
-        changes = cast(AsyncGenerator[JobView], follower.follow(job_id))  # closed here, not when collected
-        async with asyncio.TaskGroup() as group, aclosing(changes) as views:
+        async with asyncio.TaskGroup() as group, aclosing(follower.follow(job_id)) as views:
             leaving = group.create_task(_until_gone(socket))
             async for view in views:
                 await socket.send_text(view.model_dump_json())

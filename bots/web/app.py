@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from bots.commands import MAX_TEXT_BYTES
 from bots.follow import Follower
@@ -15,6 +15,7 @@ from bots.intake import Intake
 from bots.web.api import api_router
 from bots.web.files import FindArtifact, ServedFile, files_router
 from shared.database import Database, db_now
+from shared.health import look
 from shared.links import Links
 from shared.models import Artifact
 from shared.queue import Queue
@@ -71,13 +72,10 @@ def create_app(
 
     @app.get("/health", include_in_schema=False)
     async def ready() -> JSONResponse:
-        """The process can do its work: it reaches its database."""
-        try:
-            async with database.read() as session:
-                await session.execute(text("SELECT 1"))
-        except Exception as error:
-            return JSONResponse({"status": "failing", "database": type(error).__name__}, 503)
-        return JSONResponse({"status": "ok", "database": "ok"})
+        """The process can do its work: the database and the queue answer. Says what waits, and who works."""
+        health = await look(database, queue, settings.lease)
+        status = {"status": "ok" if health.is_ready else "failing"}
+        return JSONResponse(status | health.model_dump(), 200 if health.is_ready else 503)
 
     return app
 

@@ -62,6 +62,7 @@ def upgrade() -> None:
     op.create_index("ix_jobs_media_key", "jobs", ["media_key"])
     op.create_index("ix_jobs_state_lease_until", "jobs", ["state", "lease_until"])
     op.create_index("ix_jobs_state_run_after", "jobs", ["state", "run_after"])
+    op.create_index("ix_jobs_state_finished_at", "jobs", ["state", "finished_at"])
     op.create_index("ix_jobs_state_turn", "jobs", ["state", "turn", "id"])
     op.create_index("ix_jobs_user_key_state_turn", "jobs", ["user_key", "state", "turn"])
     op.create_index(

@@ -9,7 +9,7 @@ keeping.py     leases, retries, files whose time is over
 reading.py     where a job is
 """
 
-from shared.jobs.cancelling import cancel, finish_cancelled, leave
+from shared.jobs.cancelling import cancel, finish_cancelled, flagged, leave, retry
 from shared.jobs.ending import announce
 from shared.jobs.fence import Fence, LeaseLost
 from shared.jobs.keeping import (
@@ -21,7 +21,7 @@ from shared.jobs.keeping import (
     requeue_expired,
 )
 from shared.jobs.making import enqueue, find_reusable, insert, prolong
-from shared.jobs.reading import get, position, state_of
+from shared.jobs.reading import eta, get, position, quarantined, recent, state_of
 from shared.jobs.working import (
     claim,
     cool_down,
@@ -48,11 +48,13 @@ __all__ = [
     "crash",
     "describe",
     "enqueue",
+    "eta",
     "expired_artifacts",
     "fail",
     "find_reusable",
     "finish",
     "finish_cancelled",
+    "flagged",
     "get",
     "identify",
     "insert",
@@ -62,13 +64,16 @@ __all__ = [
     "mark_deleted",
     "position",
     "prolong",
+    "quarantined",
     "queued_ids",
+    "recent",
     "release",
     "renew",
     "report",
     "requeue_due",
     "requeue_expired",
     "resting",
+    "retry",
     "set_aside",
     "state_of",
 ]

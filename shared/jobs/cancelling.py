@@ -1,13 +1,15 @@
-"""Somebody changed their mind: about a request, or about the whole job."""
+"""Somebody changed their mind: about a request, about the whole job, or about giving up on it."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import db_now
-from shared.jobs.ending import announce, cancelled
+from shared.jobs.ending import announce, back_to_queue, cancelled
 from shared.jobs.fence import Fence, changed
+from shared.jobs.making import enqueue
 from shared.models import Delivery, Job, JobState, Request
 
 
@@ -33,6 +35,12 @@ async def finish_cancelled(session: AsyncSession, fence: Fence) -> bool:
     return bool(done)
 
 
+async def flagged(session: AsyncSession, job_ids: Sequence[UUID]) -> list[UUID]:
+    """Which of these jobs somebody cancelled while they run."""
+    query = select(Job.id).where(Job.id.in_(job_ids), Job.cancel_requested.is_(True))
+    return list(await session.scalars(query))
+
+
 async def leave(session: AsyncSession, request_id: UUID) -> bool:
     """One request gives up. Returns True when nobody else waits for its job, which may then be cancelled."""
     gone = (
@@ -47,3 +55,20 @@ async def leave(session: AsyncSession, request_id: UUID) -> bool:
         return False
     others = exists().where(Request.job_id == job_id, Request.cancelled.is_(False))
     return not await session.scalar(select(others))
+
+
+async def retry(session: AsyncSession, job_id: UUID) -> bool:
+    """Start a failed or cancelled job anew, as if it had never been tried; False when it is neither.
+
+    Who asked for it is told again at its new end. Raises IntegrityError when the same link is being carried.
+    """
+    ended = update(Job).where(Job.id == job_id, Job.state.in_((JobState.FAILED, JobState.CANCELLED)))
+    anew = {"failures": 0, "crashes": 0, "cancel_requested": False, "finished_at": None}
+    told = {"error_code": None, "error_message": None, "stage": None}
+    if not await changed(session, ended.values(**anew, **told, **back_to_queue(None))):
+        return False
+    waiting = update(Request).where(Request.job_id == job_id, Request.cancelled.is_(False))
+    again = {"delivery": Delivery.PENDING, "delivery_after": None, "delivered_at": None}
+    await session.execute(waiting.values(**again).execution_options(synchronize_session=False))
+    await enqueue(session, job_id)
+    return True

@@ -1,13 +1,17 @@
 """Where a job is."""
 
+from math import ceil
 from uuid import UUID
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
+from shared.errors import Code
 from shared.jobs.making import MAX_JOIN_HOPS
 from shared.models import Job, JobState
+
+RECENT = 20  # finished jobs whose length tells how long the next ones take
 
 
 async def get(session: AsyncSession, job_id: UUID) -> Job | None:
@@ -30,3 +34,25 @@ async def position(session: AsyncSession, job: Job) -> int:
     ahead = or_(Job.turn < job.turn, and_(Job.turn == job.turn, Job.id < job.id))
     counted = select(func.count()).select_from(Job).where(Job.state == JobState.QUEUED, ahead)
     return (await session.scalar(counted) or 0) + 1
+
+
+async def eta(session: AsyncSession, place: int, slots: int) -> float | None:
+    """Seconds until the job at this place in the queue starts, if it goes as the last ones did; else None."""
+    times = select(Job.started_at, Job.finished_at).where(Job.state == JobState.DONE)
+    last = (await session.execute(times.order_by(Job.finished_at.desc()).limit(RECENT))).all()
+    lengths = [(done - begun).total_seconds() for begun, done in last if begun and done]
+    if not lengths:
+        return None
+    return ceil(place / max(1, slots)) * sum(lengths) / len(lengths)
+
+
+async def recent(session: AsyncSession, state: JobState | None, limit: int) -> list[Job]:
+    """The newest jobs, of one state or of all."""
+    query = select(Job).order_by(Job.id.desc()).limit(limit)
+    return list(await session.scalars(query if state is None else query.where(Job.state == state)))
+
+
+async def quarantined(session: AsyncSession, limit: int = 100) -> list[Job]:
+    """Jobs that brought down too many workers, newest first."""
+    query = select(Job).where(Job.state == JobState.FAILED, Job.error_code == Code.CRASHED)
+    return list(await session.scalars(query.order_by(Job.id.desc()).limit(limit)))

@@ -36,6 +36,11 @@ class Budget:
         if over:
             raise TRIPWIRE.trip(Code.TOO_LARGE, f"more than {self.limit} bytes")
 
+    def expect(self, declared: int | None) -> None:
+        """What a site says a file will be; raises Abort(TOO_LARGE) before most of it is fetched in vain."""
+        if declared and declared > self.limit:
+            raise TRIPWIRE.trip(Code.TOO_LARGE, f"{declared} bytes declared, at most {self.limit} allowed")
+
     @contextmanager
     def at_most(self, limit: int) -> Iterator[None]:
         """Count separately, against a smaller limit, while something small is fetched."""

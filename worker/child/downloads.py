@@ -29,6 +29,7 @@ def fetch_all(
 
     def hook(status: Info) -> None:
         meter.update(current, status)
+        ydl.budget.expect(status.get("total_bytes"))
         if wire is not None:
             wire.progress(meter.progress(), final=status.get("status") == "finished")
 

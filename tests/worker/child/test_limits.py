@@ -34,6 +34,15 @@ async def test_the_byte_cap_holds_for_files_and_for_streams(
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 60 * MB
 
 
+async def test_a_declared_size_above_the_cap_ends_the_download_at_its_first_block(
+    server: ChildServer, limits: MakeLimits, tmp_path: Path, site: MediaSite
+) -> None:
+    site.reset()
+    code = await fail(server, limits(max_bytes=500 * MB), tmp_path, site.url("/big/10GB.mp4"))
+    assert code is Code.TOO_LARGE
+    assert site.bytes_sent < 60 * MB
+
+
 async def test_the_byte_cap_holds_for_dash(
     server: ChildServer, limits: MakeLimits, tmp_path: Path, site: MediaSite
 ) -> None:
