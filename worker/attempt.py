@@ -131,9 +131,15 @@ class Attempt:
         files = await child.download(self._options, self.reporter.downloaded)
         await self.reporter.enter(Stage.CONVERT)
         inputs = [Path(file.path) for file in files]
-        result = await media.convert(inputs, self.work_dir, self._options, self.reporter.converted)
-        await self.reporter.enter(Stage.VERIFY)
-        facts = await media.verify(result, self._options, found.duration)
+        try:
+            result = await media.convert(inputs, self.work_dir, self._options, self.reporter.converted)
+            await self.reporter.enter(Stage.VERIFY)
+            facts = await media.verify(result, self._options, found.duration)
+        except JobError as error:
+            if error.code is Code.BROKEN_FILE:  # the next attempt is to fetch it anew, not to find it there
+                for path in inputs:
+                    path.unlink(missing_ok=True)
+            raise
         return media_draft(result, facts, found.title)
 
     async def _captions(self, child: Child, found: Media) -> list[Draft]:
