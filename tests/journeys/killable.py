@@ -6,6 +6,7 @@ With `SHARE` it works beside another one on the same data folder, which only tes
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -59,7 +60,9 @@ MOMENTS: dict[str, Callable[[], None]] = {
     ),
     "while it is converted": lambda: before(Reporter, "converted"),
     "when its files are stored": lambda: before(worker.attempt.jobs, "finish"),
-    "when it is done, before the delivery": lambda: before(worker.attempt.shutil, "rmtree"),
+    "when it is done, before the delivery": lambda: before(
+        shutil, "rmtree", lambda path, **_: Path(path).parent.name == "work"
+    ),
     "when the result was shown, before that is recorded": after_edit,
 }
 

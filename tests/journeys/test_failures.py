@@ -104,6 +104,19 @@ async def test_a_connection_cut_more_often_than_yt_dlp_tries_is_resumed_by_the_n
     assert site.bytes_sent < 1_500_000
 
 
+async def test_a_broken_file_is_fetched_anew_and_not_found_again(service: Service, site: MediaSite) -> None:
+    async with service.parts.database.write() as session:
+        await jobs.cool_down(session, "127.0.0.1", 1)  # time to put something into the work folder
+    asked = await service.ask("/embed/sample")
+    await until(lambda: _waits(service, asked.job_id))
+    broken = service.work_dir(asked.job_id) / "media.0.mp4"
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes((site.root / "media" / "sample.mp4").read_bytes()[:300_000])
+    assert (await service.ended(asked)).state is JobState.DONE
+    job = await service.job(asked.job_id)
+    assert (job.failures, site.hits("/media/sample.mp4")) == (1, 1)
+
+
 async def test_a_site_that_asks_for_rest_gets_it_from_every_job(service: Service, site: MediaSite) -> None:
     first = await service.ask("/fault/status/429/media/sample.mp4?times=1&retry_after=2")
     await until(lambda: _waits(service, first.job_id))
