@@ -32,6 +32,7 @@ class Reporter:
         self._stage = Stage.PROBE
         self._progress: dict[str, Any] | None = None
         self._changed = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._group = asyncio.TaskGroup()
         self._task: asyncio.Task[None] | None = None
 
@@ -42,7 +43,8 @@ class Reporter:
 
     async def __aexit__(self, *exc_info: Any) -> None:
         if self._task is not None:
-            self._task.cancel()
+            async with self._writing:  # a transaction cut short can leave the database locked for a while
+                self._task.cancel()
         await self._group.__aexit__(*exc_info)
 
     async def enter(self, stage: Stage) -> None:
@@ -68,7 +70,7 @@ class Reporter:
             await self._publish(self._fence.job_id, {"stage": self._stage, **(self._progress or {})})
             now = time.monotonic()
             if now >= row_due:
-                async with self._database.write() as session:
+                async with self._writing, self._database.write() as session:
                     await jobs.report(session, self._fence, self._stage, self._progress)
                 row_due = now + ROW_INTERVAL
             await asyncio.sleep(EVENT_INTERVAL)
