@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,7 +18,6 @@ from shared.queue import Queue
 from shared.settings import Settings
 from shared.storage import Storage
 
-_SEEN = select(Request).where(Request.event_key == bindparam("key"))
 _STORE = insert(table(Request))
 
 
@@ -73,51 +72,45 @@ class Intake:
         self, session: AsyncSession, link: Link, options: Options, origin: Origin, key: str
     ) -> Submitted | None:
         """One look and one write; None when the look was out of date, so look again."""
-        seen = await session.scalar(_SEEN, {"key": origin.event_key})
-        if seen is not None:
+        look = await jobs.look(session, event_key=origin.event_key, link_key=key, user_key=origin.user_key)
+        if look.seen is not None:
+            seen = await session.get_one(Request, look.seen)
             return Submitted(seen.id, seen.job_id, is_new=False)
-        carrier = await jobs.find_reusable(session, link_key=key)
-        if (
-            carrier is not None
-            and not carrier.state.is_active
-            and not await self._has_files(session, carrier)
-        ):
-            return None
-        return await self._store(session, link, options, origin, key, carrier)
-
-    async def _store(
-        self,
-        session: AsyncSession,
-        link: Link,
-        options: Options,
-        origin: Origin,
-        key: str,
-        carrier: Job | None,
-    ) -> Submitted | None:
-        """The request on its job; None when a rival made the same job in this instant, so look again."""
-        has_ended = carrier is not None and not carrier.state.is_active
-        if carrier is not None:
-            job_id = carrier.id
-            if has_ended:
-                await jobs.prolong(session, job_id, self._retention)
-                await jobs.enqueue(session, job_id)
+        if look.may_be_answered:
+            job_id, has_ended = await self._answering_job(session, key)
         else:
-            made = await jobs.insert(
-                session,
-                link=link.url,
-                site=link.site,
-                user_key=origin.user_key,
-                options=options.model_dump(mode="json"),
-                link_key=key,
-            )
-            if made is None:
-                return None
-            job_id = made
+            job_id, has_ended = await self._new_job(session, link, options, origin, key, look.turn), False
+        if job_id is None:
+            return None
         request_id = new_id()
         await session.execute(_STORE, {"id": request_id, "job_id": job_id, **asdict(origin)})
         if has_ended:
             await jobs.announce(session, [job_id])
         return Submitted(request_id, job_id, is_new=True)
+
+    async def _answering_job(self, session: AsyncSession, key: str) -> tuple[UUID | None, bool]:
+        """The job that carries this link already, and whether it has ended; None when its files are gone."""
+        job = await jobs.find_reusable(session, link_key=key)
+        if job is None or job.state.is_active:
+            return (None if job is None else job.id), False
+        if not await self._has_files(session, job):
+            return None, True
+        await jobs.prolong(session, job.id, self._retention)
+        await jobs.enqueue(session, job.id)
+        return job.id, True
+
+    async def _new_job(
+        self, session: AsyncSession, link: Link, options: Options, origin: Origin, key: str, turn: int
+    ) -> UUID | None:
+        return await jobs.insert(
+            session,
+            link=link.url,
+            site=link.site,
+            user_key=origin.user_key,
+            options=options.model_dump(mode="json"),
+            link_key=key,
+            turn=turn,
+        )
 
     async def _has_files(self, session: AsyncSession, job: Job) -> bool:
         """A finished job whose files somebody removed by hand does not answer; mark what is gone."""

@@ -20,7 +20,7 @@ from shared.jobs.keeping import (
     requeue_due,
     requeue_expired,
 )
-from shared.jobs.making import enqueue, find_reusable, insert, prolong
+from shared.jobs.making import Look, enqueue, find_reusable, insert, look, prolong
 from shared.jobs.reading import eta, get, position, quarantined, recent, state_of
 from shared.jobs.working import (
     claim,
@@ -41,6 +41,7 @@ from shared.jobs.working import (
 __all__ = [
     "Fence",
     "LeaseLost",
+    "Look",
     "announce",
     "cancel",
     "claim",
@@ -61,6 +62,7 @@ __all__ = [
     "join",
     "known_keys",
     "leave",
+    "look",
     "mark_deleted",
     "position",
     "prolong",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Update, update
+from sqlalchemy import Update, bindparam, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.errors import LinkferryError
@@ -26,15 +26,30 @@ class Fence:
     attempt: int
 
 
+HELD = (
+    update(Job)
+    .where(Job.id == bindparam("held_id"), Job.attempt == bindparam("held_attempt"))
+    .where(Job.state == JobState.RUNNING, Job.cancel_requested.is_(False))
+)
+"""The start of every write of a worker: the job is still ours, and nobody cancelled it."""
+
+
 async def fenced(session: AsyncSession, fence: Fence, **values: Any) -> None:
     """Write to a job that is still ours and that nobody cancelled; LeaseLost otherwise."""
-    mine = (Job.id == fence.job_id, Job.attempt == fence.attempt, Job.state == JobState.RUNNING)
-    statement = update(Job).where(*mine, Job.cancel_requested.is_(False)).values(**values)
-    if not await changed(session, statement):
+    await run_fenced(session, fence, HELD.values(**values))
+
+
+async def run_fenced(session: AsyncSession, fence: Fence, statement: Update) -> None:
+    """Run a statement that starts with `HELD`; LeaseLost when it changed nothing."""
+    held = {"held_id": fence.job_id, "held_attempt": fence.attempt}
+    if not await changed(session, statement, held):
         raise LeaseLost(f"job {fence.job_id} attempt {fence.attempt}")
 
 
-async def changed(session: AsyncSession, statement: Update) -> Sequence[UUID]:
+async def changed(
+    session: AsyncSession, statement: Update, parameters: dict[str, Any] | None = None
+) -> Sequence[UUID]:
     """Run an update of jobs; the ids of those it changed."""
-    statement = statement.execution_options(synchronize_session=False)
-    return (await session.scalars(statement.returning(Job.id))).all()
+    if not statement._returning:
+        statement = statement.returning(Job.id).execution_options(synchronize_session=False)
+    return (await session.scalars(statement, parameters)).all()

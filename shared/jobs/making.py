@@ -1,5 +1,6 @@
 """New jobs, and the old ones that already answer for a link."""
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +13,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database import db_now
 from shared.ids import new_id
 from shared.jobs.fence import ACTIVE
-from shared.models import Artifact, Job, JobState, OutboxRow, table
+from shared.models import Artifact, Job, JobState, OutboxRow, Request, table
 
 MAX_JOIN_HOPS = 8
+
+
+@dataclass(frozen=True)
+class Look:
+    """What intake found: the request of this very event, whether a job may answer, and the turn of a new one.
+
+    Turns are start-time fair queueing: a person's jobs line up behind each other, not in front of other
+    people's; a newcomer starts at the turn that is being served now, so waits for no one's backlog.
+    """
+
+    seen: UUID | None
+    may_be_answered: bool
+    turn: int
 
 
 def answers() -> ColumnElement[bool]:
@@ -36,7 +50,9 @@ _FIND = (
     .limit(1)
 )
 _FOLLOW = select(Job).where(Job.id == bindparam("id"), or_(answers(), Job.state == JobState.JOINED))
-_TURNS = select(
+_LOOK = select(
+    select(Request.id).where(Request.event_key == bindparam("event_key")).scalar_subquery(),
+    _FIND.with_only_columns(Job.id).scalar_subquery(),
     select(func.max(Job.turn))
     .where(Job.user_key == bindparam("user_key"), Job.state.in_(ACTIVE))
     .scalar_subquery(),
@@ -60,12 +76,27 @@ async def find_reusable(session: AsyncSession, *, link_key: str) -> Job | None:
     return None
 
 
+async def look(session: AsyncSession, *, event_key: str, link_key: str, user_key: str) -> Look:
+    """Everything that taking a request in depends on, in one question."""
+    values = {"event_key": event_key, "key": link_key, "user_key": user_key}
+    seen, candidate, mine, serving, first = (await session.execute(_LOOK, values)).one()
+    floor: int = serving if serving is not None else first or 0
+    return Look(seen, candidate is not None, floor if mine is None else max(floor, mine + 1))
+
+
 async def insert(
-    session: AsyncSession, *, link: str, site: str, user_key: str, options: dict[str, Any], link_key: str
+    session: AsyncSession,
+    *,
+    link: str,
+    site: str,
+    user_key: str,
+    options: dict[str, Any],
+    link_key: str,
+    turn: int,
 ) -> UUID | None:
     """Make a queued job and its outbox row; None when an identical active one was there first."""
     values = {"id": new_id(), "link": link, "site": site, "user_key": user_key, "options": options}
-    values |= {"link_key": link_key, "turn": await _next_turn(session, user_key)}
+    values |= {"link_key": link_key, "turn": turn}
     made: UUID | None = await session.scalar(_INSERT[session.get_bind().dialect.name], values)
     if made is not None:
         await enqueue(session, made)
@@ -74,18 +105,8 @@ async def insert(
 
 async def enqueue(session: AsyncSession, *job_ids: UUID) -> None:
     """Outbox rows: the queue is to hear of these jobs."""
-    if job_ids:
-        await session.execute(_ENQUEUE, [{"id": new_id(), "job_id": job_id} for job_id in job_ids])
-
-
-async def _next_turn(session: AsyncSession, user_key: str) -> int:
-    """Start-time fair queueing: a person's jobs line up behind each other, not in front of other people's.
-
-    A newcomer starts at the turn that is being served now, so waits for no one's backlog.
-    """
-    mine, serving, first = (await session.execute(_TURNS, {"user_key": user_key})).one()
-    floor: int = serving if serving is not None else first or 0
-    return floor if mine is None else max(floor, mine + 1)
+    for job_id in job_ids:
+        await session.execute(_ENQUEUE, {"id": new_id(), "job_id": job_id})
 
 
 async def prolong(session: AsyncSession, job_id: UUID, seconds: float) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 from shared.database import db_now
 from shared.errors import JobError
 from shared.jobs.ending import announce, back_to_queue, ended, quarantined
-from shared.jobs.fence import ACTIVE, Fence, fenced
+from shared.jobs.fence import ACTIVE, HELD, Fence, fenced, run_fenced
 from shared.jobs.making import answers, enqueue
 from shared.models import Artifact, CoolDown, Job, JobState, Request, Stage, table
 from shared.retry import Verdict, is_quarantined
@@ -61,6 +61,9 @@ _CLAIM_NEXT = _CLAIM.where(Job.id == _NEXT.scalar_subquery())
 _CLAIM_ALLOWED = _CLAIM.where(Job.id == _allowed().scalar_subquery())
 _RESTING = select(CoolDown.until, db_now()).where(
     CoolDown.site == bindparam("site"), CoolDown.until > db_now()
+)
+_FINISH = (
+    HELD.values(state=JobState.DONE, **ended()).returning(Job.id).execution_options(synchronize_session=False)
 )
 _STORE = insert(table(Artifact))
 _ONE_CLAIM_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7118002)")
@@ -124,7 +127,7 @@ async def join(session: AsyncSession, fence: Fence, target: UUID) -> None:
 
 async def finish(session: AsyncSession, fence: Fence, artifacts: Sequence[Artifact]) -> None:
     """Done: the artifacts and the state in one transaction."""
-    await fenced(session, fence, state=JobState.DONE, **ended())
+    await run_fenced(session, fence, _FINISH)
     await session.execute(_STORE, [artifact.columns() for artifact in artifacts])
     await announce(session, [fence.job_id])
 
