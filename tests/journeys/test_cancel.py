@@ -48,7 +48,9 @@ STAGES = {
 }
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    "stage", [pytest.param(s, marks=pytest.mark.slow if "parts" in s else ()) for s in STAGES]
+)
 async def test_a_running_job_that_is_cancelled_ends_and_says_so(service: Service, stage: str) -> None:
     link, options = STAGES[stage]
     asked = await service.ask(link, **options)
@@ -76,6 +78,7 @@ async def test_one_of_two_askers_leaves_and_the_other_is_served(service: Service
     assert (await service.told(first))["error"] == "Cancelled."
 
 
+@pytest.mark.slow
 async def test_whoever_asks_after_a_cancel_gets_the_file(service: Service) -> None:
     first = await service.ask("/watch/sample?latency=1")
     await until(lambda: _started(service, first))

@@ -77,6 +77,7 @@ async def test_what_may_pass_is_tried_again_and_then_fails_in_words(
     assert (await busy_service.job(asked.job_id)).failures == MAX_FAILURES
 
 
+@pytest.mark.slow
 async def test_a_site_that_fails_twice_is_asked_a_third_time(service: Service) -> None:
     asked = await service.ask("/tube/flaky-1?times=2")
     assert (await service.ended(asked)).state is JobState.DONE
@@ -117,6 +118,7 @@ async def test_a_broken_file_is_fetched_anew_and_not_found_again(service: Servic
     assert (job.failures, site.hits("/media/sample.mp4")) == (1, 1)
 
 
+@pytest.mark.slow
 async def test_a_site_that_asks_for_rest_gets_it_from_every_job(service: Service, site: MediaSite) -> None:
     first = await service.ask("/fault/status/429/media/sample.mp4?times=1&retry_after=2")
     await until(lambda: _waits(service, first.job_id))

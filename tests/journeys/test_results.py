@@ -174,6 +174,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.slow
 async def test_hostile_titles_end_as_safe_names(service: Service, tmp_path: Path) -> None:
     asked = [await service.ask(f"/tube/ferry-{n}?title={quote(title)}") for n, title in enumerate(HOSTILE)
              if len(quote(title)) < 1900]  # fmt: skip

@@ -33,6 +33,7 @@ async def service(tmp_path: Path, site: MediaSite) -> AsyncIterator[Service]:
         yield running
 
 
+@pytest.mark.slow
 async def test_an_attempt_that_lost_its_lease_ends_before_the_next_one_works_in_its_folder(
     service: Service, site: MediaSite
 ) -> None:
