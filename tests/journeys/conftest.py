@@ -1,4 +1,4 @@
-"""One warm process for all journeys of the session, and services with data folders of their own."""
+"""Services with data folders of their own."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -10,19 +10,9 @@ import shared.retry
 import worker.janitor
 import worker.service
 import worker.supervise
-from tests.journeys.processes import PLUGIN
 from tests.journeys.service import Service, open_service, settings_for
 from tests.site.server import MediaSite
 from worker.child import ChildServer
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def children() -> AsyncIterator[ChildServer]:
-    """A warm process whose children know the test extractor."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(PLUGIN))
-        async with ChildServer() as running:
-            yield running
 
 
 @pytest.fixture(scope="module")

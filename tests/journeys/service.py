@@ -155,15 +155,22 @@ async def until(condition: Callable[[], Awaitable[bool]], patience: float = PATI
 
 
 def job_processes() -> list[str]:
-    """The processes of jobs below this one: forks of the warm process, and ffmpeg."""
-    me = psutil.Process()
+    """The processes of jobs below this one: whatever a warm process has started, and ffmpeg."""
     found = []
-    for process in me.children(recursive=True):
+    for process in psutil.Process().children():
         with suppress(psutil.Error):
-            is_fork = process.ppid() != me.pid
-            if (is_fork or process.name() in ("ffmpeg", "ffprobe")) and process.status() != "zombie":
-                found.append(f"{process.pid} {process.name()}")
+            is_warm = "worker.child.zygote" in process.cmdline()
+            candidates = process.children(recursive=True) if is_warm else [process]
+            found += [description for each in candidates if (description := _job_process(each, is_warm))]
     return found
+
+
+def _job_process(process: psutil.Process, is_child_of_warm: bool) -> str:
+    with suppress(psutil.Error):
+        is_tool = process.name() in ("ffmpeg", "ffprobe")
+        if (is_child_of_warm or is_tool) and process.status() != psutil.STATUS_ZOMBIE:
+            return f"{process.pid} {process.name()}"
+    return ""
 
 
 async def no_process_left() -> bool:

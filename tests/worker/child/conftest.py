@@ -1,36 +1,22 @@
-"""A warm process for the whole session, and a listener that nobody may ever reach."""
+"""The session's warm process under the name of what it is here, and a listener that nobody may ever reach."""
 
 import contextlib
-import os
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from tests.site.server import MediaSite
 from worker.child.protocol import Limits
 from worker.child.server import ChildServer
 
-PLUGIN = Path(__file__).parents[2] / "site" / "plugin"
 
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def server() -> AsyncIterator[ChildServer]:
+@pytest.fixture
+def server(children: ChildServer) -> ChildServer:
     """A running child server whose children know the test extractor."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PLUGIN), before)))
-    try:
-        async with ChildServer() as running:
-            yield running
-    finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
+    return children
 
 
 @pytest.fixture
