@@ -8,6 +8,7 @@ tube/    the formats behind the test extractor's links
 big/     a long, small clip that `tests.site.big` blows up; the results are kept beside it
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -41,22 +42,24 @@ ENCODERS = {
 
 
 def build(cache: Path = CACHE) -> Path:
-    """The folder with all media, made when this recipe is new; safe to call from many processes."""
+    """The folder with all media, made when this recipe is new.
+
+    Of the processes that call this at once, one makes it and the others wait.
+    """
     version = hashlib.sha256(b"".join((Path(__file__).parent / name).read_bytes() for name in RECIPES))
     folder = cache / version.hexdigest()[:12]
-    if not folder.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix="building-", dir=cache))
-        try:
-            _make_everything(fresh)
-            fresh.rename(folder)
-        except OSError:  # somebody else was faster
-            if not folder.exists():
-                raise
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-    os.utime(folder)
-    _forget_old_versions(cache)
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:  # which ends with its holder, however that ends
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            fresh = Path(tempfile.mkdtemp(prefix="building-", dir=cache))
+            try:
+                _make_everything(fresh)
+                fresh.rename(folder)
+            finally:
+                shutil.rmtree(fresh, ignore_errors=True)
+        os.utime(folder)
+        _forget_old_versions(cache)
     return folder
 
 
