@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Integer, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import db_now
@@ -12,15 +12,13 @@ from shared.models import Delivery, Request
 CLAIM = 60.0  # seconds one try may take before another process may try too
 RETRY = 5.0  # seconds after a chat call that failed, times the number of failures, at most MAX_RETRY
 MAX_RETRY = 300.0
-BATCH = 50
-
 
 _DUE = (
     select(Request.id)
     .where(Request.delivery == Delivery.PENDING, Request.delivery_after <= db_now())
     .where(Request.platform.in_(bindparam("platforms", expanding=True)))
     .order_by(Request.delivery_after)
-    .limit(BATCH)
+    .limit(bindparam("most", type_=Integer))
     .with_for_update(skip_locked=True)
 )
 _CLAIM = (
@@ -32,9 +30,17 @@ _CLAIM = (
 )
 
 
-async def claim(session: AsyncSession, platforms: Sequence[str]) -> list[Request]:
+_DELIVERED = (
+    update(Request)
+    .where(Request.id == bindparam("which"))
+    .values(delivery=Delivery.DELIVERED, delivered_at=db_now(), status_message=bindparam("message"))
+    .execution_options(synchronize_session=False)
+)
+
+
+async def claim(session: AsyncSession, platforms: Sequence[str], most: int = 50) -> list[Request]:
     """Take deliveries that are due on these platforms for a minute; nobody else gets them meanwhile."""
-    return list(await session.scalars(_CLAIM, {"platforms": list(platforms)}))
+    return list(await session.scalars(_CLAIM, {"platforms": list(platforms), "most": most}))
 
 
 async def requeue(session: AsyncSession) -> None:
@@ -50,9 +56,7 @@ async def requeue(session: AsyncSession) -> None:
 
 async def delivered(session: AsyncSession, request_id: UUID, message: str | None) -> None:
     """The person has it."""
-    values = {"delivery": Delivery.DELIVERED, "delivered_at": db_now(), "status_message": message}
-    mine = update(Request).where(Request.id == request_id)
-    await session.execute(mine.values(**values).execution_options(synchronize_session=False))
+    await session.execute(_DELIVERED, {"which": request_id, "message": message})
 
 
 async def postpone(session: AsyncSession, request: Request) -> None:

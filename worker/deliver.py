@@ -5,18 +5,20 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from shared import deliveries, jobs
 from shared.chat import MessageClient, MessageGone
 from shared.database import Database
 from shared.errors import FAILURES, Code
-from shared.models import JobState, Request
+from shared.models import Job, JobState, Request
 from shared.results import ErrorView, JobView, Results
 
 log = logging.getLogger(__name__)
 
 LOOK_INTERVAL = 5.0  # seconds between two looks when nobody nudges
 EDIT_TIMEOUT = 30.0  # seconds one chat call may take
-PARALLEL = 8  # deliveries at once
+PARALLEL = 16  # deliveries at once
 
 
 class Deliverer:
@@ -27,43 +29,55 @@ class Deliverer:
         self._clients = clients
         self._results = results
         self._nudged = asyncio.Event()
+        self._free = asyncio.Event()
+        self._free.set()
+        self._under_way = 0
 
     def nudge(self) -> None:
         """A job has ended: look now."""
         self._nudged.set()
 
     async def run(self) -> None:
-        """Deliver until cancelled; outages are outlived."""
-        while True:
-            self._nudged.clear()
-            try:
-                while self._clients and await self.deliver_due():
-                    pass
-            except Exception:
-                log.exception("deliveries failed; trying again in %s s", LOOK_INTERVAL)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_INTERVAL):
-                    await self._nudged.wait()
-
-    async def deliver_due(self) -> int:
-        """Deliver what is due now; returns how many were tried."""
-        async with self._database.write() as session:
-            requests = await deliveries.claim(session, list(self._clients))
-        gate = asyncio.Semaphore(PARALLEL)
-
-        async def one(request: Request) -> None:
-            async with gate:
-                await self._deliver(request)
-
+        """Deliver until cancelled; outages are outlived, and one slow chat holds up nobody else."""
         async with asyncio.TaskGroup() as group:
-            for request in requests:
-                group.create_task(one(request))
+            while True:
+                self._nudged.clear()
+                try:
+                    while self._clients and await self._start_due(group):
+                        await self._free.wait()
+                except (SQLAlchemyError, OSError) as error:
+                    log.warning("deliveries have to wait: %s", error)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_INTERVAL):
+                        await self._nudged.wait()
+
+    async def _start_due(self, group: asyncio.TaskGroup) -> int:
+        """Start what is due now, as much as there is room for; returns how many."""
+        async with self._database.write() as session:
+            requests = await deliveries.claim(session, list(self._clients), PARALLEL - self._under_way)
+            found = await jobs.get_many(session, [request.job_id for request in requests])
+        for request in requests:
+            self._under_way += 1
+            group.create_task(self._deliver(request, found.get(request.job_id)))
+        if self._under_way >= PARALLEL:
+            self._free.clear()
         return len(requests)
 
-    async def _deliver(self, request: Request) -> None:
+    async def _deliver(self, request: Request, job: Job | None) -> None:
+        try:
+            await self._try(request, job)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning(
+                "request %s: the delivery could not be noted, so it is shown again: %s", request.id, error
+            )
+        finally:
+            self._under_way -= 1
+            self._free.set()
+
+    async def _try(self, request: Request, job: Job | None) -> None:
         try:
             async with asyncio.timeout(EDIT_TIMEOUT):
-                message = await self._show(request)
+                message = await self._show(request, job)
         except MessageGone:
             log.info("request %s: its message is gone, so there is nobody to tell", request.id)
             message = request.status_message
@@ -75,10 +89,8 @@ class Deliverer:
         async with self._database.write() as session:
             await deliveries.delivered(session, request.id, message)
 
-    async def _show(self, request: Request) -> str | None:
+    async def _show(self, request: Request, job: Job | None) -> str | None:
         """The final edit; a fresh message when a crash left the request without one."""
-        async with self._database.read() as session:
-            job = await jobs.get(session, request.job_id)
         if job is None:
             raise MessageGone
         client, view = self._clients[request.platform], self._results.view(job)

@@ -21,7 +21,7 @@ from shared.jobs.keeping import (
     requeue_expired,
 )
 from shared.jobs.making import Look, enqueue, find_reusable, insert, look, prolong
-from shared.jobs.reading import eta, get, position, quarantined, recent, state_of
+from shared.jobs.reading import eta, get, get_many, position, quarantined, recent, state_of
 from shared.jobs.working import (
     claim,
     cool_down,
@@ -57,6 +57,7 @@ __all__ = [
     "finish_cancelled",
     "flagged",
     "get",
+    "get_many",
     "identify",
     "insert",
     "join",
