@@ -43,6 +43,9 @@ async def flagged(session: AsyncSession, job_ids: Sequence[UUID]) -> list[UUID]:
 
 async def leave(session: AsyncSession, request_id: UUID) -> bool:
     """One request gives up. Returns True when nobody else waits for its job, which may then be cancelled."""
+    # The job is locked before its request, as at its end: the other way round each would wait for the other.
+    carrier = select(Request.job_id).where(Request.id == request_id).scalar_subquery()
+    await session.execute(select(Job.id).where(Job.id == carrier).with_for_update(key_share=True))
     gone = (
         update(Request)
         .where(Request.id == request_id, Request.delivery == Delivery.PENDING)
