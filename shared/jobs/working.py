@@ -22,7 +22,13 @@ from shared.settings import Settings
 WINDOW = 1000  # queued jobs looked at, in turn, for one that the limits let run
 
 _READY = select(Job.id, Job.user_key, Job.site).where(Job.state == JobState.QUEUED, Job.run_after.is_(None))
-_NEXT = _READY.with_only_columns(Job.id).order_by(Job.turn, Job.id).limit(1).with_for_update(skip_locked=True)
+# `key_share`: a request that joins the job in this moment holds it by its key, which must not hide the job
+_NEXT = (
+    _READY.with_only_columns(Job.id)
+    .order_by(Job.turn, Job.id)
+    .limit(1)
+    .with_for_update(skip_locked=True, key_share=True)
+)
 
 
 def _allowed() -> Select[tuple[UUID]]:
