@@ -23,7 +23,7 @@ _DUE = (
 )
 _CLAIM = (
     update(Request)
-    .where(Request.id.in_(_DUE.scalar_subquery()), Request.delivery == Delivery.PENDING)
+    .where(Request.id.in_(bindparam("ids", expanding=True)))
     .values(delivery_after=db_now(CLAIM))
     .returning(Request)
     .execution_options(synchronize_session=False)
@@ -40,7 +40,9 @@ _DELIVERED = (
 
 async def claim(session: AsyncSession, platforms: Sequence[str], most: int = 50) -> list[Request]:
     """Take deliveries that are due on these platforms for a minute; nobody else gets them meanwhile."""
-    return list(await session.scalars(_CLAIM, {"platforms": list(platforms), "most": most}))
+    # two steps: in one, PostgreSQL would read every request there ever was to find the few
+    due = list(await session.scalars(_DUE, {"platforms": list(platforms), "most": most}))
+    return list(await session.scalars(_CLAIM, {"ids": due})) if due else []
 
 
 async def requeue(session: AsyncSession) -> None:
