@@ -1,18 +1,151 @@
-"""A migrated database for the tests of what moves its rows."""
+"""A migrated database of each kind for the tests of what moves its rows, and the rows they begin with."""
 
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 import migrations
+from shared import jobs
 from shared.database import Database
+from shared.ids import new_id
+from shared.jobs import Fence
+from shared.models import Artifact, ArtifactKind, Job, Request
+from shared.settings import Settings
+from tests.services import PrivatePostgres, postgres
+
+__all__ = ["postgres"]
+
+SETTINGS = Settings(_env_file=None)
+TEMPLATE = "linkferry_schema"  # a PostgreSQL database that is migrated once and copied for each test
+
+Connect = Callable[[], Database]
+
+
+async def migrated_copy(server: PrivatePostgres) -> str:
+    """The name of a new PostgreSQL database with today's schema: a copy, which takes a moment only."""
+    with server.admin() as connection:
+        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone()
+        if not known:
+            connection.execute(f'CREATE DATABASE "{TEMPLATE}"'.encode())
+    if not known:
+        template = Database(server.url(TEMPLATE))
+        await migrations.upgrade(template)
+        await template.close()
+    return server.create_database(TEMPLATE)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def connect(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Connect]:
+    """Opens the same database, with today's schema, again and again, as processes of their own would."""
+    async with AsyncExitStack() as stack:
+        if request.param == "sqlite":
+            url = f"sqlite+aiosqlite:///{tmp_path}/linkferry.db"
+            first = Database(url)
+            await migrations.upgrade(first)
+            await first.close()
+        else:
+            server: PrivatePostgres = request.getfixturevalue("postgres")
+            name = await migrated_copy(server)
+            stack.callback(server.drop_database, name)
+            url = server.url(name)
+
+        def open_one() -> Database:
+            database = Database(url)
+            stack.push_async_callback(database.close)
+            return database
+
+        yield open_one
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
+def database(connect: Connect) -> Database:
     """An empty database with today's schema."""
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/linkferry.db")
-    await migrations.upgrade(database)
-    yield database
-    await database.close()
+    return connect()
+
+
+_numbers = itertools.count(1)
+
+
+async def make_job(
+    database: Database,
+    link: str | None = "https://a.example/1",
+    user: str = "telegram:1",
+    site: str = "a.example",
+) -> UUID:
+    """A queued job; fails when an identical one is active. None as link: one nobody else has."""
+    link = link or f"https://{site}/own/{next(_numbers)}"
+    async with database.write() as session:
+        look = await jobs.look(session, event_key="", link_key=link, user_key=user)
+        made = await jobs.insert(
+            session, link=link, site=site, user_key=user, options={}, link_key=link, turn=look.turn
+        )
+    assert made is not None
+    return made
+
+
+async def make_jobs(database: Database, count: int, user: str = "telegram:1") -> list[UUID]:
+    """Queued jobs of one person, in their order."""
+    made = []
+    async with database.write() as session:
+        for _ in range(count):
+            link = f"https://a.example/many/{next(_numbers)}"
+            look = await jobs.look(session, event_key="", link_key=link, user_key=user)
+            job_id = await jobs.insert(
+                session, link=link, site="a.example", user_key=user, options={}, link_key=link, turn=look.turn
+            )
+            assert job_id is not None
+            made.append(job_id)
+    return made
+
+
+async def make_request(database: Database, job_id: UUID, platform: str = "telegram") -> UUID:
+    """Somebody who waits for the job."""
+    request = Request(
+        id=new_id(), event_key=str(new_id()), platform=platform, chat_id="c", user_id="u", job_id=job_id
+    )
+    async with database.write() as session:
+        session.add(request)
+    return request.id
+
+
+async def try_claim(
+    database: Database, settings: Settings = SETTINGS, worker: str = "worker-1"
+) -> Fence | None:
+    """The next job, claimed, if there is one that may run."""
+    async with database.write() as session:
+        job = await jobs.claim(session, worker, settings)
+    return None if job is None else Fence(job.id, job.attempt)
+
+
+async def claim(database: Database) -> Fence:
+    """The next job, claimed."""
+    fence = await try_claim(database)
+    assert fence is not None
+    return fence
+
+
+async def load(database: Database, job_id: UUID) -> Job:
+    """The job as it is now."""
+    async with database.read() as session:
+        return (await session.scalars(select(Job).where(Job.id == job_id))).one()
+
+
+def an_artifact(job_id: UUID, seconds: float = 3600) -> Artifact:
+    """One stored file."""
+    return Artifact(
+        job_id=job_id, kind=ArtifactKind.VIDEO, format="mp4", file_name="a.mp4", content_type="video/mp4",
+        storage_key=f"{job_id}/{new_id()}.mp4", size=1, sha256="0" * 64,
+        expires_at=datetime.now(UTC) + timedelta(seconds=seconds),
+    )  # fmt: skip
+
+
+async def finish(database: Database, fence: Fence, seconds: float = 3600) -> None:
+    """Done, with one file that lives so long."""
+    async with database.write() as session:
+        await jobs.finish(session, fence, [an_artifact(fence.job_id, seconds)])

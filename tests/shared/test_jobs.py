@@ -1,70 +1,15 @@
 """The life of a job: every move is one compare-and-set, and a worker that lost its job changes nothing."""
 
-from datetime import UTC, datetime, timedelta
-from uuid import UUID
-
 import pytest
 from sqlalchemy import select, update
 
 from shared import deliveries, jobs
 from shared.database import Database, db_now
 from shared.errors import Code, JobError
-from shared.ids import new_id
-from shared.jobs import Fence, LeaseLost
-from shared.models import Artifact, ArtifactKind, Delivery, Job, JobState, OutboxRow, Request
+from shared.jobs import LeaseLost
+from shared.models import Artifact, Delivery, Job, JobState, OutboxRow, Request
 from shared.retry import MAX_CRASHES, Verdict
-from shared.settings import Settings
-
-SETTINGS = Settings(_env_file=None)
-
-
-async def make_job(database: Database, link: str = "https://a.example/1", user: str = "telegram:1") -> UUID:
-    """A queued job; fails when an identical one is active."""
-    async with database.write() as session:
-        made = await jobs.insert(
-            session, link=link, site="a.example", user_key=user, options={}, link_key=link
-        )
-    assert made is not None
-    return made
-
-
-async def make_request(database: Database, job_id: UUID, platform: str = "telegram") -> UUID:
-    """Somebody who waits for the job."""
-    request = Request(
-        id=new_id(), event_key=str(new_id()), platform=platform, chat_id="c", user_id="u", job_id=job_id
-    )
-    async with database.write() as session:
-        session.add(request)
-    return request.id
-
-
-async def claim(database: Database) -> Fence:
-    """The next job, claimed."""
-    async with database.write() as session:
-        job = await jobs.claim(session, "worker-1", SETTINGS)
-    assert job is not None
-    return Fence(job.id, job.attempt)
-
-
-async def load(database: Database, job_id: UUID) -> Job:
-    """The job as it is now."""
-    async with database.read() as session:
-        return (await session.scalars(select(Job).where(Job.id == job_id))).one()
-
-
-def an_artifact(job_id: UUID, seconds: float = 3600) -> Artifact:
-    """One stored file."""
-    return Artifact(
-        job_id=job_id, kind=ArtifactKind.VIDEO, format="mp4", file_name="a.mp4", content_type="video/mp4",
-        storage_key=f"{job_id}/{new_id()}.mp4", size=1, sha256="0" * 64,
-        expires_at=datetime.now(UTC) + timedelta(seconds=seconds),
-    )  # fmt: skip
-
-
-async def finish(database: Database, fence: Fence, seconds: float = 3600) -> None:
-    """Done, with one file that lives so long."""
-    async with database.write() as session:
-        await jobs.finish(session, fence, [an_artifact(fence.job_id, seconds)])
+from tests.shared.conftest import SETTINGS, claim, finish, load, make_job, make_request
 
 
 async def test_a_new_job_is_queued_with_an_outbox_row(database: Database) -> None:
@@ -78,7 +23,7 @@ async def test_an_identical_active_job_is_not_made_twice(database: Database) -> 
     await make_job(database)
     async with database.write() as session:
         again = await jobs.insert(
-            session, link="x", site="x", user_key="y", options={}, link_key="https://a.example/1"
+            session, link="x", site="x", user_key="y", options={}, link_key="https://a.example/1", turn=0
         )
     assert again is None
 
