@@ -43,7 +43,7 @@ def warm_process() -> psutil.Process:
     (found,) = [
         process
         for process in psutil.Process().children()
-        if "worker.child.zygote" in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
+        if process.status() != psutil.STATUS_ZOMBIE and "worker.child.zygote" in process.cmdline()
     ]
     return found
 
@@ -191,6 +191,7 @@ async def test_a_crash_says_how(
         assert await child.probe(site.url("/media/sample.mp4"))
 
 
+@pytest.mark.slow
 async def test_the_warm_process_is_replaced_when_it_dies(
     server: ChildServer, limits: MakeLimits, tmp_path: Path, site: MediaSite
 ) -> None:
@@ -262,6 +263,7 @@ WORKER = """
 """
 
 
+@pytest.mark.slow
 async def test_children_die_with_their_worker(tmp_path: Path, site: MediaSite) -> None:
     link = site.url("/fault/trickle/media/sample.mp4?rate=20000")
     worker = await asyncio.create_subprocess_exec(
