@@ -49,12 +49,14 @@ def test_a_wrong_setting_is_a_sentence_that_names_it(home: Home, wrong: dict[str
     assert f"LINKFERRY_{next(iter(wrong))}" in done.err
 
 
+@pytest.mark.slow
 def test_migrate_twice(home: Home) -> None:
     for _ in range(2):
         done = home.run("migrate")
         assert (done.code, done.out) == (0, "The database is up to date.\n")
 
 
+@pytest.mark.slow
 def test_a_schema_from_the_future_is_left_alone(home: Home) -> None:
     assert ScriptDirectory.from_config(migrations.config()).get_current_head() == migrations.head()
     home.run("migrate")
@@ -65,6 +67,7 @@ def test_a_schema_from_the_future_is_left_alone(home: Home) -> None:
     assert done.code == 2 and "newer Linkferry (9999" in done.err
 
 
+@pytest.mark.slow
 def test_doctor_tells_what_is_fatal_from_what_is_not(home: Home) -> None:
     well = home.run("doctor")
     assert well.code == 0 and "worker        not running. Start it: linkferry up." in well.out
@@ -74,6 +77,7 @@ def test_doctor_tells_what_is_fatal_from_what_is_not(home: Home) -> None:
     assert [line.split()[1] for line in lines] == ["data", "cookies", "database"]
 
 
+@pytest.mark.slow
 def test_doctor_misses_programs(home: Home) -> None:
     home.environment["PATH"] = "/nowhere"
     done = home.run("doctor")

@@ -321,6 +321,7 @@ async def test_watchers_and_cancel_listeners_survive_a_cut(
         repeating.cancel()
 
 
+@pytest.mark.slow
 async def test_publishing_events_never_waits_and_keeps_little_during_an_outage(
     through: str, proxy: TcpProxy, connect_rabbit: Connect
 ) -> None:
@@ -369,6 +370,7 @@ async def test_events_and_cancels_nobody_understands_are_ignored(
         assert await anext(cancels) == job_id
 
 
+@pytest.mark.slow
 async def test_a_listener_leaves_nothing_in_the_broker(
     rabbit: PrivateRabbit, connect_rabbit: Connect
 ) -> None:
