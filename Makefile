@@ -4,7 +4,10 @@ MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE # it doubles every start
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check fmt bench lock
+.PHONY: help demo run test check lint fmt bench lock
+
+# Two processes share the tests file by file, so that what a file's tests share is started once.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' Makefile | while IFS='	' read -r name text; do printf 'make %-6s %s\n' "$$name" "$$text"; done
@@ -19,16 +22,18 @@ run: ## start Linkferry: the web endpoint and the worker in one command
 
 test: ## run every test
 	@scripts/setup.sh test
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
-check: ## formatter, linter, types, layers and the fast tests, in under a minute
+check: lint ## formatter, linter, types, layers and the fast tests, in under a minute
+	@$(PYTEST) -q -m "not slow"
+
+lint: ## formatter, linter, types and layers
 	@scripts/setup.sh check
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
 	$(BIN)/mypy -p scripts
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -m "not slow"
 
 fmt: ## format the code and fix what the linter can
 	@scripts/setup.sh check
