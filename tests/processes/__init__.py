@@ -1,0 +1,1 @@
+"""Linkferry as an operator runs it: one web endpoint, several workers, RabbitMQ and PostgreSQL."""
