@@ -138,7 +138,9 @@ def commands(folder: Path, links: list[str]) -> None:
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     running = [
         subprocess.Popen(
-            [YT_DLP, "--quiet", "--no-update", "--ignore-config", "-o", f"{number}.%(ext)s", link], cwd=folder, env=env
+            [YT_DLP, "--quiet", "--no-update", "--ignore-config", "-o", f"{number}.%(ext)s", link],
+            cwd=folder,
+            env=env,
         )
         for number, link in enumerate(links)
     ]
@@ -185,9 +187,7 @@ def memory(base: str, site: MediaSite, process: psutil.Process) -> bool:
     """The largest memory of the process tree while it carries 30 MB and 1 GB."""
     small = peak_memory(base, site.url("/big/30MB.mp4?memory"), process)
     large = peak_memory(base, site.url("/big/1GB.mp4?memory"), process)
-    print(
-        f"{'memory, 30 MB and 1 GB file':28} {small:6.0f} MB and {large:.0f} MB   (aim: at most {MEMORY_TARGET})"
-    )
+    print(f"{'memory, 30 MB, 1 GB file':28} {small:6.0f} MB, {large:.0f} MB   (aim: at most {MEMORY_TARGET})")
     return large < MEMORY_TARGET
 
 

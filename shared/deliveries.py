@@ -23,13 +23,11 @@ _DUE = (
 )
 _CLAIM = (
     update(Request)
-    .where(Request.id.in_(bindparam("ids", expanding=True)))
+    .where(Request.id.in_(bindparam("ids", expanding=True)), Request.delivery == Delivery.PENDING)
     .values(delivery_after=db_now(CLAIM))
     .returning(Request)
     .execution_options(synchronize_session=False)
 )
-
-
 _DELIVERED = (
     update(Request)
     .where(Request.id == bindparam("which"))
@@ -40,8 +38,8 @@ _DELIVERED = (
 
 async def claim(session: AsyncSession, platforms: Sequence[str], most: int = 50) -> list[Request]:
     """Take deliveries that are due on these platforms for a minute; nobody else gets them meanwhile."""
-    # two steps: in one, PostgreSQL would read every request there ever was to find the few
-    due = list(await session.scalars(_DUE, {"platforms": list(platforms), "most": most}))
+    # two statements: PostgreSQL may run a subquery with a LIMIT more than once, and so take more than that
+    due = (await session.scalars(_DUE, {"platforms": list(platforms), "most": most})).all()
     return list(await session.scalars(_CLAIM, {"ids": due})) if due else []
 
 

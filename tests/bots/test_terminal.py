@@ -26,7 +26,7 @@ from shared.storage import LocalStorage
 
 JOB = JobView(
     job_id=UUID(int=1), state=JobState.RUNNING, stage=Stage.DOWNLOAD, progress=None, position=None,
-    retry_in=None, title=None, duration_seconds=None, note=None, artifacts=(), error=None,
+    starts_in=None, retry_in=None, title=None, duration_seconds=None, note=None, artifacts=(), error=None,
 )  # fmt: skip
 FULL = {"done": 412_300_000, "total": 1_520_000_000, "speed": 10_400_000, "eta": 3725}
 
