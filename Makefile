@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE # it doubles every start
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check lint fmt bench lock
+.PHONY: help demo run test chaos check lint fmt bench lock
 
 # Two processes share the tests file by file, so that what a file's tests share is started once.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
@@ -23,6 +23,10 @@ run: ## start Linkferry: the web endpoint and the worker in one command
 test: ## run every test
 	@scripts/setup.sh test
 	@$(PYTEST)
+
+chaos: ## break everything while requests come in, and count; JOBS=500 runs long, SEED=7 repeats a run
+	@scripts/setup.sh test
+	@CHAOS_JOBS=$(JOBS) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest -s -q tests/chaos/test_chaos.py
 
 check: lint ## formatter, linter, types, layers and the fast tests, in under a minute
 	@$(PYTEST) -q -m "not slow"
