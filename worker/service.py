@@ -71,6 +71,7 @@ class Worker:
         async with asyncio.TaskGroup() as attempts:
             await self._take_jobs(attempts)
             await self._queue.pause()
+            log.info("stopping: %d jobs have %.0f s to end here", len(self._attempts), self._grace)
             if self._attempts:
                 await asyncio.wait(self._attempts, timeout=self._grace)
             for attempt in self._attempts:
