@@ -1,16 +1,21 @@
 """Where a running job is, told to the job row (for /status and restarts) and to watchers."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Self
 from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from shared import jobs
 from shared.database import Database
 from shared.jobs import Fence
 from shared.models import Stage
 from worker.child.protocol import Progress
+
+log = logging.getLogger(__name__)
 
 ROW_INTERVAL = 1.0  # seconds between two writes of the job row: what a terminal elsewhere sees moving
 EVENT_INTERVAL = 0.5  # seconds between two events for watchers
@@ -70,7 +75,13 @@ class Reporter:
             await self._publish(self._fence.job_id, {"stage": self._stage, **(self._progress or {})})
             now = time.monotonic()
             if now >= row_due:
-                async with self._writing, self._database.write() as session:
-                    await jobs.report(session, self._fence, self._stage, self._progress)
+                await self._write_row()
                 row_due = now + ROW_INTERVAL
             await asyncio.sleep(EVENT_INTERVAL)
+
+    async def _write_row(self) -> None:
+        try:
+            async with self._writing, self._database.write() as session:
+                await jobs.report(session, self._fence, self._stage, self._progress)
+        except (SQLAlchemyError, OSError) as error:  # the heartbeat decides how long an outage may last
+            log.warning("the progress was not written: %s", error)
