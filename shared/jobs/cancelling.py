@@ -8,13 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import db_now
 from shared.jobs.ending import announce, back_to_queue, cancelled
-from shared.jobs.fence import Fence, changed
+from shared.jobs.fence import ACTIVE, Fence, changed
 from shared.jobs.making import enqueue
 from shared.models import Delivery, Job, JobState, Request
 
 
 async def cancel(session: AsyncSession, job_id: UUID) -> JobState | None:
     """Cancel a job: at once when queued; a running one is flagged, and its worker stops. None: not active."""
+    await session.execute(select(Job.id).where(Job.id == job_id).with_for_update())  # nobody joins it now
     mine = update(Job).where(Job.id == job_id)
     if await changed(session, mine.where(Job.state == JobState.QUEUED).values(**cancelled())):
         await announce(session, [job_id])
@@ -42,10 +43,15 @@ async def flagged(session: AsyncSession, job_ids: Sequence[UUID]) -> list[UUID]:
 
 
 async def leave(session: AsyncSession, request_id: UUID) -> bool:
-    """One request gives up. Returns True when nobody else waits for its job, which may then be cancelled."""
+    """One request gives up. Returns True when nobody else waits for its job, which may then be cancelled.
+
+    Once the job has ended it is too late: the result may have been shown already, and there is only one.
+    """
     # The job is locked before its request, as at its end: the other way round each would wait for the other.
     carrier = select(Request.job_id).where(Request.id == request_id).scalar_subquery()
-    await session.execute(select(Job.id).where(Job.id == carrier).with_for_update(key_share=True))
+    mine = select(Job.id).where(Job.id == carrier, Job.state.in_(ACTIVE)).with_for_update()
+    if await session.scalar(mine) is None:
+        return False
     gone = (
         update(Request)
         .where(Request.id == request_id, Request.delivery == Delivery.PENDING)

@@ -64,12 +64,26 @@ _INSERT = {
     "postgresql": postgresql_insert(table(Job)).on_conflict_do_nothing().returning(Job.id),
 }
 _ENQUEUE = insert_into(table(OutboxRow))
+_STILL = select(Job.id).where(
+    Job.id == bindparam("id"), Job.state == bindparam("state"), Job.cancel_requested.is_(False)
+)
+_HOLD = {  # a claim passes over a job that is held against every change, and a queued one shall be claimed
+    JobState.QUEUED: _STILL.with_for_update(read=True, key_share=True),
+    JobState.RUNNING: _STILL.with_for_update(read=True),
+}
 
 
 async def find_reusable(session: AsyncSession, *, link_key: str) -> Job | None:
-    """The job that already answers this link: active, or done with its files unexpired; joins followed."""
+    """The job that already answers this link: active, or done with its files unexpired; joins followed.
+
+    An active one does not end before this transaction does: whoever joins it would be overlooked, and never
+    be told. None also when it changed in this very moment.
+    """
     job = await session.scalar(_FIND, {"key": link_key})
     for _ in range(MAX_JOIN_HOPS):
+        if job is not None and job.state.is_active:
+            held = await session.scalar(_HOLD[job.state], {"id": job.id, "state": job.state})
+            return job if held else None
         if job is None or job.state is not JobState.JOINED:
             return job
         job = await session.scalar(_FOLLOW, {"id": job.joined_to})
