@@ -111,12 +111,16 @@ async def describe(
 
 
 async def identify(session: AsyncSession, fence: Fence, media_key: str) -> Job | None:
-    """Name the media behind the job. Returns the other job that already is, or has, the same; else None."""
+    """Name the media behind the job. Returns the other job that already is, or has, the same; else None.
+
+    The other job does not change before this transaction ends: its end would overlook who is moved to it.
+    """
     twin = await session.scalar(
         select(Job)
         .where(Job.media_key == media_key, Job.id != fence.job_id, answers())
         .order_by(Job.id.desc())
         .limit(1)
+        .with_for_update(read=True)
     )
     if twin is None:
         await fenced(session, fence, media_key=media_key)
