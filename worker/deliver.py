@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 LOOK_INTERVAL = 5.0  # seconds between two looks when nobody nudges
 EDIT_TIMEOUT = 30.0  # seconds one chat call may take
+GATHER = 0.01  # seconds after a round, in which the next one gathers: many ends cost one question
 PARALLEL = 16  # deliveries at once
 
 
@@ -44,6 +45,7 @@ class Deliverer:
                 self._nudged.clear()
                 try:
                     while self._clients and await self._start_due(group):
+                        await asyncio.sleep(GATHER)
                         await self._free.wait()
                 except (SQLAlchemyError, OSError) as error:
                     log.warning("deliveries have to wait: %s", error)

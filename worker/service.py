@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 from uuid import UUID
@@ -43,9 +43,9 @@ class Worker:
         self._outbox = outbox
         self._deliverer = deliverer
         self._supervise = carry
-        self._slots = asyncio.Semaphore(tools.settings.max_concurrent_downloads)
         self._cancels: dict[UUID, asyncio.Event] = {}
         self._attempts: set[asyncio.Task[None]] = set()
+        self._put_down = asyncio.Event()
         self._carrying: dict[UUID, asyncio.Task[None] | None] = {}  # the newest attempt at each job
         self._stopping = asyncio.Event()
         self._grace = 0.0
@@ -98,45 +98,53 @@ class Worker:
                         cancelled.set()
 
     async def _take_jobs(self, attempts: asyncio.TaskGroup) -> None:
+        most = self._tools.settings.max_concurrent_downloads
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
             while not self._stopping.is_set():
-                if self._slots.locked():
+                if len(self._attempts) >= most:
+                    self._put_down.clear()
                     await self._queue.pause()
-                if not await _first(self._slots.acquire(), stopping):
+                    await _first(self._put_down.wait(), stopping)
                     continue
                 ticket = await _first(self._queue.take(), stopping)
-                job = await self._claim(ticket) if ticket else None
-                if job is None:
-                    self._slots.release()
+                if ticket is None:
                     continue
-                task = attempts.create_task(self._carry(job), name=f"job {job.id}")
-                self._attempts.add(task)
-                task.add_done_callback(self._put_down)
+                more = self._queue.at_hand(most - len(self._attempts) - 1)
+                for job in await self._claim([ticket, *more]):
+                    self._start(attempts, job)
         finally:
             stopping.cancel()
 
-    def _put_down(self, attempt: "asyncio.Task[None]") -> None:
-        self._attempts.discard(attempt)
-        self._slots.release()
+    def _start(self, attempts: asyncio.TaskGroup, job: Job) -> None:
+        def put_down(attempt: "asyncio.Task[None]") -> None:
+            self._attempts.discard(attempt)
+            self._put_down.set()
 
-    async def _claim(self, ticket: Ticket) -> Job | None:
-        """Claim the job whose turn it is (not always the ticket's), then ack. None: nothing to do."""
+        attempt = attempts.create_task(self._carry(job), name=f"job {job.id}")
+        self._attempts.add(attempt)
+        attempt.add_done_callback(put_down)
+
+    async def _claim(self, tickets: Sequence[Ticket]) -> list[Job]:
+        """Claim as many jobs as there are tickets, those whose turn it is; then ack."""
         try:
             async with self._tools.database.write() as session:
-                job = await jobs.claim(session, self.name, self._tools.settings)
-                rest = await jobs.resting(session, job.site) if job else None
-                if job and rest:
-                    await jobs.set_aside(session, Fence(job.id, job.attempt), rest)
+                claimed = await jobs.claim_many(session, self.name, self._tools.settings, len(tickets))
+                rests = await jobs.resting(session, {job.site for job in claimed}) if claimed else {}
+                for job in claimed:
+                    if job.site in rests:
+                        await jobs.set_aside(session, Fence(job.id, job.attempt), rests[job.site])
         except (SQLAlchemyError, OSError) as error:
             log.warning("the database does not take claims: %s", error)
-            await ticket.give_back()
+            for ticket in tickets:
+                await ticket.give_back()
             await asyncio.sleep(OUTAGE_PAUSE)
-            return None
-        await ticket.ack()
-        if job is None:
-            self._deliverer.nudge()  # the ticket's job has ended already: somebody may wait for its result
-        return None if rest else job
+            return []
+        for ticket in tickets:
+            await ticket.ack()
+        if len(claimed) < len(tickets):
+            self._deliverer.nudge()  # a ticket's job has ended already: somebody may wait for its result
+        return [job for job in claimed if job.site not in rests]
 
     async def _carry(self, job: Job) -> None:
         """One attempt. Raises nothing but CancelledError: one job must not end the others."""

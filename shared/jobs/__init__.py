@@ -24,6 +24,7 @@ from shared.jobs.making import Look, enqueue, find_reusable, insert, look, prolo
 from shared.jobs.reading import eta, get, get_many, position, quarantined, recent, state_of
 from shared.jobs.working import (
     claim,
+    claim_many,
     cool_down,
     crash,
     describe,
@@ -45,6 +46,7 @@ __all__ = [
     "announce",
     "cancel",
     "claim",
+    "claim_many",
     "cool_down",
     "crash",
     "describe",

@@ -1,10 +1,10 @@
 """What a worker does with a job: claim, tell, finish, fail, hand back. Every write goes through the fence."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Float, Select, bindparam, func, insert, select, text, update
+from sqlalchemy import Float, Integer, Select, bindparam, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,12 +23,13 @@ WINDOW = 1000  # queued jobs looked at, in turn, for one that the limits let run
 
 _READY = select(Job.id, Job.user_key, Job.site).where(Job.state == JobState.QUEUED, Job.run_after.is_(None))
 # `key_share`: a request that joins the job in this moment holds it by its key, which must not hide the job
-_NEXT = (
+_NEXT_MANY = (
     _READY.with_only_columns(Job.id)
     .order_by(Job.turn, Job.id)
-    .limit(1)
+    .limit(bindparam("most", type_=Integer))
     .with_for_update(skip_locked=True, key_share=True)
 )
+_NEXT = _NEXT_MANY.limit(1)
 
 
 def _allowed() -> Select[tuple[UUID]]:
@@ -65,8 +66,9 @@ _CLAIM = (
 )
 _CLAIM_NEXT = _CLAIM.where(Job.id == _NEXT.scalar_subquery())
 _CLAIM_ALLOWED = _CLAIM.where(Job.id == _allowed().scalar_subquery())
-_RESTING = select(CoolDown.until, db_now()).where(
-    CoolDown.site == bindparam("site"), CoolDown.until > db_now()
+_CLAIM_THESE = _CLAIM.where(Job.id.in_(bindparam("ids", expanding=True)))
+_RESTING = select(CoolDown.site, CoolDown.until, db_now()).where(
+    CoolDown.site.in_(bindparam("sites", expanding=True)), CoolDown.until > db_now()
 )
 _FINISH = (
     HELD.values(state=JobState.DONE, **ended()).returning(Job.id).execution_options(synchronize_session=False)
@@ -85,6 +87,18 @@ async def claim(session: AsyncSession, worker: str, settings: Settings) -> Job |
     limits = {"per_user": settings.max_downloads_per_user, "per_site": settings.max_downloads_per_site}
     unlimited = {name: limit or 1_000_000 for name, limit in limits.items()}
     return (await session.scalars(_CLAIM_ALLOWED, values | unlimited)).one_or_none()
+
+
+async def claim_many(session: AsyncSession, worker: str, settings: Settings, most: int) -> list[Job]:
+    """`claim`, so many at once; in turn, and fewer when there are fewer."""
+    if settings.limits_jobs or most == 1:
+        claimed = [await claim(session, worker, settings) for _ in range(most)]
+        return [job for job in claimed if job is not None]
+    ids = (await session.scalars(_NEXT_MANY, {"most": most})).all()
+    if not ids:
+        return []
+    taken = await session.scalars(_CLAIM_THESE, {"by": worker, "lease": settings.lease, "ids": ids})
+    return sorted(taken, key=lambda job: (job.turn, job.id))
 
 
 async def renew(session: AsyncSession, fence: Fence, lease: float) -> None:
@@ -180,10 +194,10 @@ async def set_aside(session: AsyncSession, fence: Fence, seconds: float) -> None
     await fenced(session, fence, **back_to_queue(db_now(seconds)))
 
 
-async def resting(session: AsyncSession, site: str) -> float | None:
-    """Seconds until the site may be asked again; None when it may be now."""
-    found = (await session.execute(_RESTING, {"site": site})).one_or_none()
-    return None if found is None else max(0.1, (found[0] - found[1]).total_seconds())
+async def resting(session: AsyncSession, sites: Collection[str]) -> dict[str, float]:
+    """Of these sites, those that must not be asked now, with the seconds until they may be."""
+    found = await session.execute(_RESTING, {"sites": list(sites)})
+    return {site: max(0.1, (until - now).total_seconds()) for site, until, now in found}
 
 
 async def cool_down(session: AsyncSession, site: str, seconds: float) -> None:

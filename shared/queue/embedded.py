@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.queue.backlog import WATCHER_BACKLOG, Backlog
-from shared.queue.port import DeadLetter
+from shared.queue.port import DeadLetter, Ticket
 
 
 @dataclass
@@ -49,6 +49,11 @@ class EmbeddedQueue:
     async def take(self) -> EmbeddedTicket:
         """Wait for the next job id."""
         return EmbeddedTicket(await self._jobs.get(), self._jobs)
+
+    def at_hand(self, most: int) -> list[Ticket]:
+        """More tickets, as many as wait."""
+        count = min(most, self._jobs.qsize())
+        return [EmbeddedTicket(self._jobs.get_nowait(), self._jobs) for _ in range(count)]
 
     async def pause(self) -> None:
         """Nothing is ever held."""

@@ -57,6 +57,10 @@ class Queue(Protocol):
         """Wait for the next job id."""
         ...
 
+    def at_hand(self, most: int) -> list[Ticket]:
+        """More tickets, as many as are here without waiting; after a `take`."""
+        ...
+
     async def pause(self) -> None:
         """Nobody will take for a while: soon nothing is held any more. The next `take` resumes."""
         ...

@@ -12,7 +12,7 @@ from shared.queue.amqp.subscriptions import Subscription, Subscriptions
 from shared.queue.amqp.tickets import RabbitTicket, Tickets
 from shared.queue.amqp.topology import CONTROL, EVENTS, JOBS, event_key, read_event, read_job_id
 from shared.queue.backlog import WATCHER_BACKLOG, Backlog
-from shared.queue.port import DeadLetter
+from shared.queue.port import DeadLetter, Ticket
 
 
 class RabbitQueue:
@@ -45,6 +45,10 @@ class RabbitQueue:
     async def take(self) -> RabbitTicket:
         """Wait for the next job id."""
         return await self._tickets.take()
+
+    def at_hand(self, most: int) -> list[Ticket]:
+        """More tickets, as many as the broker has sent already."""
+        return self._tickets.at_hand(most)
 
     async def pause(self) -> None:
         """Let the backlog be seen in the broker, and taken by others."""

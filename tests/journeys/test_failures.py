@@ -139,7 +139,7 @@ async def test_a_bot_check_lets_the_site_rest(service: Service, scene: str, code
     await until(lambda: _waits(service, asked.job_id))
     assert (await service.job(asked.job_id)).error_code is code
     async with service.parts.database.read() as session:
-        assert await jobs.resting(session, "127.0.0.1") is not None
+        assert "127.0.0.1" in await jobs.resting(session, ["127.0.0.1"])
     await service.cancel(asked)
     assert (await service.told(asked))["error"] == "Cancelled."
 

@@ -126,10 +126,9 @@ async def test_a_throttling_site_rests_for_everybody_and_the_longer_rest_wins(da
         async with database.write() as session:
             await jobs.cool_down(session, "a.example", seconds)
     async with database.read() as session:
-        left = await jobs.resting(session, "a.example")
-        assert left is not None
-        assert left > 50
-        assert await jobs.resting(session, "b.example") is None
+        left = await jobs.resting(session, ["a.example", "b.example"])
+        assert list(left) == ["a.example"]
+        assert left["a.example"] > 50
 
 
 async def test_releasing_counts_neither_as_crash_nor_as_failure(database: Database) -> None:

@@ -74,15 +74,15 @@ async def test_a_job_taken_over_here_can_still_be_cancelled(service: Service) ->
 async def test_a_database_that_refuses_a_claim_costs_nothing(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, refused = jobs.claim, []
+    real, refused = jobs.claim_many, []
 
-    async def claim(*args: object) -> Job | None:
+    async def claim(*args: object) -> list[Job]:
         if not refused:
             refused.append(args)
             raise OSError("the disk went away for a moment")
         return await real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(jobs, "claim", claim)
+    monkeypatch.setattr(jobs, "claim_many", claim)
     assert (await service.get("/media/sample.mp4")).state is JobState.DONE
     assert refused
 

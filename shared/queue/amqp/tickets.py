@@ -10,7 +10,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from shared.queue.amqp.link import Session, broker_errors
 from shared.queue.amqp.topology import JOBS, read_job_id
-from shared.queue.port import QueueUnavailable
+from shared.queue.port import QueueUnavailable, Ticket
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,10 @@ class Tickets:
         self._unwanted.clear()
         self._wanted.set()
         return await self._held.get()
+
+    def at_hand(self, most: int) -> list[Ticket]:
+        """More tickets, without waiting."""
+        return [self._held.get_nowait() for _ in range(min(most, self._held.qsize()))]
 
     def pause(self) -> None:
         """Give back what is held, unless somebody takes again in a moment."""
