@@ -54,6 +54,12 @@ async def requeue(session: AsyncSession) -> None:
     )
 
 
+async def posted(session: AsyncSession, request_id: UUID, message: str) -> None:
+    """The request has a status message from now on."""
+    mine = update(Request).where(Request.id == request_id).values(status_message=message)
+    await session.execute(mine.execution_options(synchronize_session=False))
+
+
 async def delivered(session: AsyncSession, request_id: UUID, message: str | None) -> None:
     """The person has it."""
     await session.execute(_DELIVERED, {"which": request_id, "message": message})

@@ -92,16 +92,28 @@ class Deliverer:
             await deliveries.delivered(session, request.id, message)
 
     async def _show(self, request: Request, job: Job | None) -> str | None:
-        """The final edit; a fresh message when a crash left the request without one."""
+        """The final edit; of a fresh message when a crash left the request without one.
+
+        The fresh one does not show the result yet: whether a post arrived can stay unknown, and a second one
+        would be a second result. An edit can be repeated.
+        """
         if job is None:
             raise MessageGone
         client, view = self._clients[request.platform], self._results.view(job)
         if request.cancelled:
             view = _left(view)
-        if request.status_message is None:
-            return await client.post(request, view)
-        await client.edit(request, request.status_message, view)
-        return request.status_message
+        message = request.status_message
+        if message is None:
+            message = await client.post(request, _unfinished(view))
+            async with self._database.write() as session:
+                await deliveries.posted(session, request.id, message)
+        await client.edit(request, message, view)
+        return message
+
+
+def _unfinished(view: JobView) -> JobView:
+    """The same job as if it still ran."""
+    return view.model_copy(update={"state": JobState.RUNNING, "error": None, "note": None, "artifacts": ()})
 
 
 def _left(view: JobView) -> JobView:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.chat import MessageGone
-from shared.models import Request
+from shared.models import JobState, Request
 from shared.results import JobView
 
 PLATFORM = "recording"
@@ -74,11 +74,11 @@ class RecordingChat:
         return [json.loads(line) for line in self.path.read_text().splitlines()] if self.path.exists() else []
 
     def results(self, request_id: object) -> list[dict[str, Any]]:
-        """The distinct results a request got: different messages, or different contents."""
+        """The distinct results a request got, good or bad: different messages, or different contents."""
         kept = ("message", "state", "title", "note", "error", "artifacts")
         found: dict[str, dict[str, Any]] = {}
         for line in self.shown:
-            if line["request"] == str(request_id):
+            if line["request"] == str(request_id) and not JobState(line["state"]).is_active:
                 result = {name: line[name] for name in kept}
                 found.setdefault(json.dumps(result), result)
         return list(found.values())
