@@ -26,7 +26,7 @@ class Mood(StrEnum):
 
     UP = "up"
     DOWN = "down"  # nothing is applied, the connection breaks
-    DROPS = "drops"  # what shows a result is applied, but the connection breaks instead of an answer
+    DROPS = "drops"  # calls are applied, but the connection breaks instead of an answer
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class ChatServer:
             if line and self.mood is not Mood.DOWN:
                 call = json.loads(line)
                 answer = self._apply(call)
-                if self.mood is Mood.DROPS and call["is_final"]:
+                if self.mood is Mood.DROPS:
                     self.dropped += 1
                 else:
                     writer.write(json.dumps(answer).encode() + b"\n")

@@ -57,6 +57,8 @@ def check(run: Run) -> Verdict:
     table = {"attempted": len(run.attempted), "acknowledged": len(run.acknowledged)}
     table |= {kind: judge.counted[kind] for kind in kinds}
     table |= {"recovered": sum(map(_was_recovered, run.evidence.jobs.values()))}
+    unfinished = [message for message in run.evidence.messages.values() if not message.shown[-1].is_final]
+    table |= {"abandoned messages": len(unfinished)}
     return Verdict(table | run.counts, judge.problems)
 
 

@@ -34,7 +34,7 @@ class Nemeses:
             "the database stops and starts": self._database,
             "the database's connections are cut": self._cut_database,
             f"the publisher is killed {UNPUBLISHED}": self._killer(UNPUBLISHED),
-            "the chat applies edits and drops the answers": lambda: self._chat(Mood.DROPS),
+            "the chat applies calls and drops the answers": lambda: self._chat(Mood.DROPS),
             "the chat is down": lambda: self._chat(Mood.DOWN),
         }
 

@@ -60,6 +60,7 @@ def test_a_good_run_passes() -> None:
         "lost": 0,
         "duplicated": 0,
         "recovered": 1,
+        "abandoned messages": 0,
     }
 
 
