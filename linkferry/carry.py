@@ -20,7 +20,7 @@ from bots.scanner import scan
 from bots.terminal import print_result, save_files, say, show_progress
 from linkferry.compose import Parts, open_parts, running_worker
 from linkferry.signals import stop_on_signal
-from shared import jobs
+from shared import jobs, presence
 from shared.errors import Code, CommandError, ConfigError, JobError
 from shared.ids import new_id
 from shared.link import MAX_LENGTH, parse_link
@@ -144,13 +144,13 @@ async def _cancel(parts: Parts, submitted: Submitted) -> None:
 async def _carried(parts: Parts) -> AsyncIterator[None]:
     """See to it that somebody works: the process that holds the data folder, or else this one.
 
-    When the other process ends while we wait, this one takes over.
+    When the other process ends while we wait, this one takes over. With a broker, any live worker will do.
     """
 
     async def carry_when_nobody_does() -> None:
         while True:
             with worker_lock(parts.settings.data_dir) as held:
-                if held:
+                if held and not await _is_carried_elsewhere(parts):
                     async with running_worker(parts):
                         await asyncio.Event().wait()
             await asyncio.sleep(TAKE_OVER_INTERVAL)
@@ -190,6 +190,13 @@ async def _save(parts: Parts, view: JobView, folder: Path, person: Console) -> N
         ) from error
 
 
+async def _is_carried_elsewhere(parts: Parts) -> bool:
+    if parts.settings.is_embedded:
+        return False  # then the lock alone decides
+    async with parts.database.read() as session:
+        return bool(await presence.alive(session, parts.settings.lease))
+
+
 def _refused(error: CommandError | JobError, asked: Asked, person: Console) -> int:
     if asked.as_json:
         _print_failure(JobState.FAILED, error, None)
@@ -199,7 +206,7 @@ def _refused(error: CommandError | JobError, asked: Asked, person: Console) -> i
 
 
 def _for_programs(view: JobView) -> dict[str, object]:
-    return view.model_dump(mode="json", exclude={"stage", "progress", "position", "retry_in"})
+    return view.model_dump(mode="json", exclude={"stage", "progress", "position", "starts_in", "retry_in"})
 
 
 def _print_failure(state: JobState, error: CommandError | JobError, job_id: UUID | None) -> None:
@@ -220,10 +227,11 @@ def _print_json(value: dict[str, object]) -> None:
 
 def answers(public_url: str) -> bool:
     """Whether the web endpoint answers under its public address."""
-    from urllib.request import urlopen  # slow to import, and a refused link needs none
+    from urllib.request import ProxyHandler, build_opener  # slow to import, and a refused link needs none
 
+    direct = build_opener(ProxyHandler({}))
     try:
-        with urlopen(f"{public_url}/health/live", timeout=2) as response:  # noqa: S310 - our own setting
+        with direct.open(f"{public_url}/health/live", timeout=2) as response:
             return bool(response.status == 200)
     except (OSError, ValueError):
         return False

@@ -200,7 +200,7 @@ def check_data_folder(folder: Path) -> None:
     """Make the folder when it is missing. Raises ConfigError when nothing can be written there."""
     probe = folder / ".writable"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # links and files are their owner's business
         probe.touch()
         probe.unlink(missing_ok=True)
     except OSError as error:

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+
+from sqlalchemy import text
 
 import migrations
 from bots.follow import Follower
@@ -11,6 +13,7 @@ from bots.intake import Intake
 from shared import deliveries, jobs
 from shared.chat import MessageClient
 from shared.database import Database
+from shared.errors import ConfigError
 from shared.keys import load_keys
 from shared.links import Links
 from shared.outbox import Outbox
@@ -43,7 +46,7 @@ class Parts:
 @asynccontextmanager
 async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
     """Connect, bring the schema up to date, and close everything at the end."""
-    await asyncio.to_thread(settings.data_dir.mkdir, parents=True, exist_ok=True)
+    await asyncio.to_thread(settings.data_dir.mkdir, 0o700, parents=True, exist_ok=True)
     database = Database(settings.effective_database_url)
     queue = open_queue(settings.queue_url)
     outbox = Outbox(database, queue)
@@ -71,8 +74,9 @@ async def running_worker(
     a lone process hands them back at once, and goes on with them at its next start.
     """
     settings = parts.settings
-    async with ChildServer() as children:
+    async with AsyncExitStack() as stack, ChildServer() as children:
         if settings.is_embedded:
+            await stack.enter_async_context(alone(parts.database))
             await recover(parts)
         tools = Tools(settings, parts.database, parts.storage, children, parts.queue.publish_event)
         deliverer = Deliverer(parts.database, clients or {}, parts.results)
@@ -95,6 +99,22 @@ async def publishing(parts: Parts) -> AsyncIterator[None]:
             yield
         finally:
             task.cancel()
+
+
+@asynccontextmanager
+async def alone(database: Database) -> AsyncIterator[None]:
+    """Be the only embedded service on this database. The folder's lock proves that for SQLite only."""
+    if database.is_sqlite:
+        yield
+        return
+    async with database.connection() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")  # held for long, so no transaction
+        if not await connection.scalar(text("SELECT pg_try_advisory_lock(7118003)")):
+            raise ConfigError(
+                "Another linkferry with the embedded queue works on this database; "
+                "set LINKFERRY_QUEUE_URL to a RabbitMQ server to run more than one."
+            )
+        yield
 
 
 async def recover(parts: Parts) -> None:

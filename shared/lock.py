@@ -15,7 +15,7 @@ def worker_lock(data_dir: Path) -> Iterator[bool]:
 
     The kernel lets go of it when the process ends, however it ends.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(data_dir / FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:

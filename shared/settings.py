@@ -1,6 +1,8 @@
 """Every setting in one class. Variables start with `LINKFERRY_`; `.env` is read; secrets may be files."""
 
 import os
+import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,7 +15,21 @@ from shared.errors import ConfigError
 PREFIX = "LINKFERRY_"
 DAY = 86_400
 
+_ADDRESS = re.compile(
+    r"[A-Za-z0-9._-]+(:\d{1,5})?"  # a host or an IPv4 address, and a port
+    r"|[0-9A-Fa-f:.]+(/\d{1,3})?"  # an address or a network
+    r"|\[[0-9A-Fa-f:.]+\](:\d{1,5})?"  # an IPv6 address and a port
+)
+
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 class FileSource(PydanticBaseSettingsSource):
@@ -89,6 +105,14 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("allowed_addresses")
+    @classmethod
+    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            if _ADDRESS.fullmatch(part) is None or ("/" in part and not _is_network(part)):
+                raise ValueError(f"{part[:60]!r} is neither a network such as 10.0.0.0/8 nor host:port")
         return value
 
     @classmethod

@@ -73,8 +73,9 @@ class TextFormatter(logging.Formatter):
         self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as text."""
-        return self._redact(super().format(record))
+        """The record as text, without what could command the terminal: sites' words end up in it."""
+        text = self._redact(super().format(record))
+        return "".join(char if char.isprintable() or char in "\n\t" else "?" for char in text)
 
 
 class JsonLines(JsonFormatter):

@@ -96,10 +96,9 @@ class Janitor:
 async def delete_expired(tools: Tools) -> int:
     """Delete the files whose retention is over; returns how many."""
     async with tools.database.write() as session:
-        expired = await jobs.expired_artifacts(session)
-        await jobs.mark_deleted(session, [artifact.id for artifact in expired])
-    for artifact in expired:
-        await tools.storage.delete(artifact.storage_key)
+        expired = await jobs.expire(session)
+    for key in expired:
+        await tools.storage.delete(key)
     return len(expired)
 
 

@@ -14,6 +14,7 @@ from bots.follow import Follower
 from bots.intake import Intake
 from bots.web.api import api_router
 from bots.web.files import FindArtifact, ServedFile, files_router
+from bots.web.guard import may_use_api
 from shared.database import Database, db_now
 from shared.health import look
 from shared.links import Links
@@ -71,11 +72,15 @@ def create_app(
         return {"status": "ok"}
 
     @app.get("/health", include_in_schema=False)
-    async def ready() -> JSONResponse:
-        """The process can do its work: the database and the queue answer. Says what waits, and who works."""
+    async def ready(request: Request) -> JSONResponse:
+        """The process can do its work: the database and the queue answer.
+
+        Who may use the API is also told what waits, who works, and what is wrong.
+        """
         health = await look(database, queue, settings.lease)
         status = {"status": "ok" if health.is_ready else "failing"}
-        return JSONResponse(status | health.model_dump(), 200 if health.is_ready else 503)
+        details = health.model_dump() if may_use_api(request, settings) else {}
+        return JSONResponse(status | details, 200 if health.is_ready else 503)
 
     return app
 

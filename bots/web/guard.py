@@ -30,6 +30,11 @@ def guard(settings: Settings) -> params.Depends:
     return cast(params.Depends, Depends(check))
 
 
+def may_use_api(connection: HTTPConnection, settings: Settings) -> bool:
+    """The same rule as a question."""
+    return has_key(connection, settings.api_keys) if settings.api_keys else is_local(connection)
+
+
 def has_key(connection: HTTPConnection, keys: Sequence[str]) -> bool:
     """Whether the caller shows a key; how long this takes tells nothing about any of them."""
     scheme, _, key = connection.headers.get("authorization", "").partition(" ")

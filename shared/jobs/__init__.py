@@ -13,7 +13,7 @@ from shared.jobs.cancelling import cancel, finish_cancelled, flagged, leave, ret
 from shared.jobs.ending import announce
 from shared.jobs.fence import Fence, LeaseLost
 from shared.jobs.keeping import (
-    expired_artifacts,
+    expire,
     known_keys,
     mark_deleted,
     queued_ids,
@@ -52,7 +52,7 @@ __all__ = [
     "describe",
     "enqueue",
     "eta",
-    "expired_artifacts",
+    "expire",
     "fail",
     "find_reusable",
     "finish",

@@ -49,10 +49,14 @@ async def queued_ids(session: AsyncSession, limit: int | None = None) -> list[UU
     return list(await session.scalars(ready.limit(limit)))
 
 
-async def expired_artifacts(session: AsyncSession, limit: int = 500) -> list[Artifact]:
-    """Artifacts whose retention is over and whose file is still there."""
-    over = select(Artifact).where(Artifact.expires_at <= db_now(), Artifact.deleted_at.is_(None))
-    return list(await session.scalars(over.order_by(Artifact.expires_at).limit(limit)))
+async def expire(session: AsyncSession) -> list[str]:
+    """Give up the artifacts whose retention is over; the storage keys that are to be deleted.
+
+    One statement: what somebody asked for again in this moment is kept.
+    """
+    over = update(Artifact).where(Artifact.expires_at <= db_now(), Artifact.deleted_at.is_(None))
+    gone = over.values(deleted_at=db_now()).returning(Artifact.storage_key)
+    return list(await session.scalars(gone.execution_options(synchronize_session=False)))
 
 
 async def known_keys(session: AsyncSession, keys: Sequence[str]) -> set[str]:

@@ -46,7 +46,7 @@ def answers() -> ColumnElement[bool]:
 _FIND = (
     select(Job)
     .where(Job.link_key == bindparam("key"), or_(answers(), Job.state == JobState.JOINED))
-    .order_by(Job.id.desc())
+    .order_by(Job.state.in_(ACTIVE).desc(), Job.id.desc())  # the active one is what a new one would run into
     .limit(1)
 )
 _FOLLOW = select(Job).where(Job.id == bindparam("id"), or_(answers(), Job.state == JobState.JOINED))

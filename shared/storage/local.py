@@ -75,8 +75,8 @@ class LocalStorage:
 
     def _move(self, source: Path, target: Path) -> None:
         for attempt in range(_MOVE_TRIES):
-            _make_folder(target.parent, self._root)
             try:
+                _make_folder(target.parent, self._root)
                 source.replace(target)
             except FileNotFoundError:  # a delete next door took the folder while it was empty
                 if attempt + 1 == _MOVE_TRIES or not source.exists():

@@ -125,3 +125,16 @@ def test_a_wrong_value_is_not_repeated(name: str) -> None:
         Settings.model_validate({name: {SECRET: SECRET}})
     assert name in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["10.0.0.0/8", "127.0.0.1:8080", "nas.local:80", "fd00::/8", "[::1]:443", "::1"]
+)
+def test_an_allowed_address_is_a_network_or_a_host_with_a_port(text: str) -> None:
+    assert Settings(allowed_addresses=(text,)).allowed_addresses == (text,)
+
+
+@pytest.mark.parametrize("text", ["10.0.0.0/8x", "10.0.0.0/99", "http://nas", "a b", "nas:port"])
+def test_an_allowed_address_that_is_none_is_refused_at_the_start(text: str) -> None:
+    with pytest.raises(ValidationError, match="neither a network"):
+        Settings(allowed_addresses=(text,))
