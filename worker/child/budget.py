@@ -36,6 +36,11 @@ class Budget:
         if over:
             raise TRIPWIRE.trip(Code.TOO_LARGE, f"more than {self.limit} bytes")
 
+    @property
+    def left(self) -> int:
+        """Bytes that may still come; zero when there are none."""
+        return max(0, self.limit - self.fetched)
+
     def expect(self, declared: int | None) -> None:
         """What a site says a file will be; raises Abort(TOO_LARGE) before most of it is fetched in vain."""
         if declared and declared > self.limit:
@@ -43,13 +48,13 @@ class Budget:
 
     @contextmanager
     def at_most(self, limit: int) -> Iterator[None]:
-        """Count separately, against a smaller limit, while something small is fetched."""
-        saved = (self.limit, self.fetched)
+        """Count against a smaller limit while something small is fetched, and add it up afterwards."""
+        outer, before = self.limit, self.fetched
         self.limit, self.fetched = limit, 0
         try:
             yield
         finally:
-            self.limit, self.fetched = saved
+            self.limit, self.fetched = outer, before + self.fetched
 
     def watch(self, response: Any) -> Any:
         """Make a yt-dlp response count what is read from it; reading it whole is bounded."""

@@ -7,7 +7,9 @@ from typing import Any
 
 from yt_dlp.networking import Request
 
+from shared.errors import Code
 from worker.child.abort import TRIPWIRE, Abort
+from worker.child.patience import Patience, at_most
 from worker.child.ydl import Downloader, Info
 
 log = logging.getLogger("linkferry.child")
@@ -23,8 +25,17 @@ _HEADS: tuple[tuple[bytes, str], ...] = (
 )
 
 
-def fetch_thumbnail(ydl: Downloader, info: Info, work_dir: Path) -> Path | None:
-    """The best thumbnail that can be fetched and is an image, else None."""
+def fetch_thumbnail(ydl: Downloader, info: Info, work_dir: Path, patience: Patience) -> Path | None:
+    """The best thumbnail that can be fetched in time and is an image, else None."""
+    try:
+        with at_most(patience.for_one()):
+            return _first_image(ydl, info, work_dir)
+    except Abort as abort:
+        log.info("thumbnail: %s", abort)
+        return None
+
+
+def _first_image(ydl: Downloader, info: Info, work_dir: Path) -> Path | None:
     offered = info.get("thumbnails") or ([{"url": info["thumbnail"]}] if info.get("thumbnail") else [])
     for item in list(offered)[: -_MAX_TRIES - 1 : -1]:
         TRIPWIRE.reset()
@@ -36,6 +47,8 @@ def fetch_thumbnail(ydl: Downloader, info: Info, work_dir: Path) -> Path | None:
                 path.write_bytes(data)
                 return path
         except (Exception, Abort) as error:
+            if TRIPWIRE.first is not None and TRIPWIRE.first.code is Code.STALLED:
+                raise TRIPWIRE.first from None
             log.info("thumbnail: %s", error)
     return None
 

@@ -11,6 +11,7 @@ from shared.options import Options
 from worker.child import captions, describe, downloads, extras, formats, links
 from worker.child.abort import TRIPWIRE
 from worker.child.budget import Budget
+from worker.child.patience import Patience
 from worker.child.protocol import CaptionFile, Limits, Media, StreamFile
 from worker.child.wire import Wire
 from worker.child.ydl import Downloader, Info, options
@@ -80,6 +81,7 @@ class Session:
         self.work_dir = work_dir
         self.limits = limits
         self.wire = wire
+        self.patience = Patience(limits)
         self.budget = Budget(limits.max_bytes, wire.heartbeat if wire else lambda: None)
         self.ydl = _Extraction(
             limits.playlist_limit, params=options(cookie_file), budget=self.budget, extractors=extractors
@@ -115,11 +117,12 @@ class Session:
 
     def captions(self, languages: tuple[str, ...]) -> tuple[CaptionFile, ...]:
         """Fetch the caption tracks that fit the languages."""
-        return captions.fetch_all(self.ydl, self.info, languages, self.work_dir)
+        alive = self.wire.alive if self.wire else lambda: None
+        return captions.fetch_all(self.ydl, self.info, languages, self.work_dir, self.patience, alive)
 
     def extras(self) -> tuple[Path | None, Path]:
         """Fetch the thumbnail, if there is one, and write the info JSON."""
-        thumbnail = extras.fetch_thumbnail(self.ydl, self.info, self.work_dir)
+        thumbnail = extras.fetch_thumbnail(self.ydl, self.info, self.work_dir, self.patience)
         TRIPWIRE.reset()
         return thumbnail, extras.write_info(self.ydl, self.info, self.work_dir)
 

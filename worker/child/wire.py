@@ -40,6 +40,10 @@ class Wire:
         """Say that bytes arrive, during work that has no progress of its own."""
         self._send_if_due(_HEARTBEAT_INTERVAL)
 
+    def alive(self) -> None:
+        """Say that the work goes on although no bytes arrived: a piece of it was given up."""
+        self._send_if_due(0.0)
+
     def reply(self, reply: Reply) -> None:
         """Answer the current call; progress starts anew with the next."""
         data = _line(reply)
