@@ -7,12 +7,13 @@ process.py  one ffmpeg or ffprobe process: bounded, killable   settings for host
 """
 
 from worker.media.check import check, verify
-from worker.media.convert import convert
+from worker.media.convert import Limits, convert
 from worker.media.plan import Plan, Track, Work, plan
 from worker.media.probe import Kind, MediaInfo, Stream, inspect
 
 __all__ = [
     "Kind",
+    "Limits",
     "MediaInfo",
     "Plan",
     "Stream",

@@ -1,13 +1,13 @@
 """Is this the whole, playable file that was asked for? Nothing is "done" before this says so."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from shared.errors import Code, JobError
 from shared.options import Options
 from worker.media.plan import CONTAINERS
-from worker.media.probe import START_PACKETS, Kind, MediaInfo, first_frame, inspect
+from worker.media.probe import START_PACKETS, Kind, MediaInfo, first_frame, inspect, inspect_all
 
 TOLERANCE = 2.0  # seconds, or the share below of the duration, whichever is more
 TOLERANCE_SHARE = 0.03
@@ -16,20 +16,24 @@ TOLERANCE_SHARE = 0.03
 async def verify(
     path: Path,
     options: Options,
-    expected_duration: float | None,
+    stated_duration: float | None,
     kinds: Collection[Kind] = (),
+    sources: Sequence[Path] = (),
 ) -> MediaInfo:
     """Look at a finished file and insist that it is right; returns what it is.
 
-    `expected_duration` is the length of the whole source in seconds as the site tells it, before any clip;
-    `kinds` are the streams the source had, for which the result must have one each (an audio format needs
-    sound only). Raises JobError(BROKEN_FILE) with the reason in `detail`.
+    `stated_duration` is the length of the whole source in seconds as the site tells it, before any clip;
+    `sources` are the files it was made of, none when it was downloaded as it is. `kinds` were promised:
+    the result must have one stream of each, and of each kind its sources have (an audio format needs sound
+    only). Raises JobError(BROKEN_FILE) with the reason in `detail`.
     """
     info = await inspect(path)
     if not _starts(info):
         first = await first_frame(info)
         info = info if first is None else replace(info, decoded=(first, *info.decoded))
-    check(info, options, expected_duration, kinds)
+    made_of = await inspect_all(sources) if sources else [info]
+    had = {kind for kind in (Kind.VIDEO, Kind.AUDIO) if any(source.of(kind) for source in made_of)}
+    check(info, options, believable(stated_duration, made_of), had.union(kinds))
     return info
 
 
@@ -44,6 +48,16 @@ def check(
     )
     if fault:
         raise JobError(Code.BROKEN_FILE, f"{info.path.name}: {fault}")
+
+
+def believable(stated: float | None, sources: Sequence[MediaInfo]) -> float | None:
+    """How long the source is, in seconds: sites err, and files that prove themselves whole do not.
+
+    Where nothing proves it, such as in an MPEG transport stream, the site's word is all there is.
+    """
+    if stated is None or not all(source.sealed for source in sources):
+        return stated
+    return min(stated, max(source.duration or 0.0 for source in sources))
 
 
 def tolerance(duration: float) -> float:
@@ -67,16 +81,16 @@ def _wrong_streams(info: MediaInfo, options: Options, kinds: Collection[Kind]) -
 def _wrong_duration(info: MediaInfo, options: Options, expected: float | None) -> str | None:
     if not info.duration or info.duration < 0:
         return "it has no duration"
-    shortest = longest = expected
+    shortest = expected
     if options.clip:
-        end = options.clip.end if expected is None else min(options.clip.end, expected)
-        longest = end - options.clip.start
-        shortest = None if expected is None else longest  # the clip may reach beyond the unknown end
+        longest = options.clip.length
+        if info.duration > longest + tolerance(longest):
+            return f"it lasts {info.duration:.1f} s instead of {longest:.1f} s"
+        # the clip may reach beyond an end that nobody knows
+        shortest = None if expected is None else min(options.clip.end, expected) - options.clip.start
     if shortest is not None and info.duration < shortest - tolerance(shortest):
         return f"it lasts {info.duration:.1f} s instead of {shortest:.1f} s"
-    if longest is not None and info.duration > longest + tolerance(longest):
-        return f"it lasts {info.duration:.1f} s instead of {longest:.1f} s"
-    return None
+    return None  # longer than the site says is no fault
 
 
 def _unreadable(info: MediaInfo) -> str | None:

@@ -1,12 +1,15 @@
 """Carry out a plan: one ffmpeg pass that merges, remuxes, cuts and encodes, whatever is needed."""
 
+import asyncio
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ffmpeg
 
+from shared.errors import Code, JobError
 from shared.options import MediaFormat, Options
 from worker.media.plan import Plan, Track, Work, needs_keyframe, plan
 from worker.media.probe import Kind, MediaInfo, inspect_all, keyframe_at
@@ -25,7 +28,17 @@ MUXERS = {
 # out of order (ffmpeg_opt.c: 3 frames at 23 per second).
 _EARLY_SEEK = 3 / 23
 
+SLOWEST_DISK = 20_000_000  # bytes a second
+
 ArgumentMap = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a conversion may use: `stall` seconds without getting on, `max_bytes` for its result."""
+
+    stall: float
+    max_bytes: int
 
 
 async def convert(
@@ -33,12 +46,13 @@ async def convert(
     work_dir: Path,
     options: Options,
     on_progress: Callable[[float], None],
+    limits: Limits | None = None,
 ) -> Path:
     """Make one finished file of the downloaded ones; a single file that is right already is returned.
 
     `on_progress` gets a growing fraction from 0 to 1. The result is `work_dir/result.<format>`; the inputs
     stay where they are. Cancelling kills ffmpeg and removes what it wrote. Raises what `inspect` and `plan`
-    raise, and JobError(DISK_FULL).
+    raise, JobError(DISK_FULL), and JobError(STALLED or TOO_LARGE) when ffmpeg runs into a limit.
     """
     infos = await inspect_all(inputs)
     decision = plan(infos, options, await _keyframe(infos, options))
@@ -47,15 +61,41 @@ async def convert(
         return inputs[0]
     partial = work_dir / f".converting.{options.format}"
     result = work_dir / f"result.{options.format}"
-    progress = Progress(decision.duration, on_progress)
     try:
         partial.unlink(missing_ok=True)
-        await run("ffmpeg", arguments(infos, decision, partial), progress.feed)
+        await _run_ffmpeg(arguments(infos, decision, partial), decision.duration, on_progress, limits)
         partial.replace(result)
     finally:
         partial.unlink(missing_ok=True)
     on_progress(1.0)
     return result
+
+
+async def _run_ffmpeg(
+    command: Sequence[str],
+    duration: float | None,
+    on_progress: Callable[[float], None],
+    limits: Limits | None,
+) -> None:
+    """Run it for as long as it gets on, and as long as what it writes is not too large."""
+    now = asyncio.get_running_loop().time
+    patience = asyncio.timeout(limits.stall if limits else None)
+
+    def moved(written: int) -> None:
+        if limits is None or patience.expired():
+            return
+        if written > limits.max_bytes:
+            raise JobError(Code.TOO_LARGE, f"ffmpeg wrote more than {limits.max_bytes} bytes")
+        # at its end ffmpeg may write an mp4 a second time, and says nothing meanwhile
+        patience.reschedule(now() + limits.stall + written / SLOWEST_DISK)
+
+    try:
+        async with patience:
+            await run("ffmpeg", command, Progress(duration, on_progress, moved).feed)
+    except TimeoutError as error:
+        if not patience.expired():
+            raise
+        raise JobError(Code.STALLED, "ffmpeg got no further") from error
 
 
 async def _keyframe(infos: Sequence[MediaInfo], options: Options) -> float | None:
@@ -155,21 +195,39 @@ _QUALITY: dict[str, ArgumentMap] = {
 
 
 class Progress:
-    """Turns what ffmpeg writes to `-progress` into a fraction that only grows and stays below 1."""
+    """Turns what ffmpeg writes to `-progress` into a fraction that only grows and stays below 1.
 
-    def __init__(self, duration: float | None, report: Callable[[float], None]) -> None:
+    `moved` is called with the bytes written so far whenever ffmpeg has got on: a report alone is none.
+    """
+
+    def __init__(
+        self,
+        duration: float | None,
+        report: Callable[[float], None],
+        moved: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._duration = duration
         self._report = report
+        self._moved = moved
         self._rest = b""
         self._reached = 0.0
+        self._farthest: dict[bytes, int] = {b"total_size": 0, b"out_time_us": 0}
 
     def feed(self, data: bytes) -> None:
         """Take the next piece of output, which may end anywhere."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             name, _, value = line.partition(b"=")
-            if name == b"out_time_us" and value.strip().isdigit() and self._duration:
-                self._advance(int(value) / 1e6 / self._duration)
+            if name in self._farthest and value.strip().isdigit():
+                self._measured(name, int(value))
+
+    def _measured(self, name: bytes, value: int) -> None:
+        if value <= self._farthest[name]:
+            return
+        self._farthest[name] = value
+        self._moved(self._farthest[b"total_size"])
+        if name == b"out_time_us" and self._duration:
+            self._advance(value / 1e6 / self._duration)
 
     def _advance(self, fraction: float) -> None:
         fraction = min(fraction, 0.99)  # 1 is said when the file is in its place

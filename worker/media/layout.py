@@ -17,11 +17,13 @@ _DOC_TYPE = b"\x42\x82"
 
 @dataclass(frozen=True)
 class Layout:
-    """`whole`: no declared part lies beyond the end of the file. `faststart`: an mp4 that plays while it
-    loads. `fragmented`: an mp4 made of pieces, as HLS and DASH send it. `doc_type`: webm or matroska.
+    """`whole`: no declared part lies beyond the end of the file. `sealed`: it is whole, and declares enough
+    to prove it. `faststart`: an mp4 that plays while it loads. `fragmented`: an mp4 made of pieces, as HLS
+    and DASH send it. `doc_type`: webm or matroska.
     """
 
     whole: bool = True
+    sealed: bool = False
     faststart: bool = False
     fragmented: bool = False
     doc_type: str | None = None
@@ -38,7 +40,9 @@ def read_layout(path: Path) -> Layout:
             return _matroska(head, size)
         if head.startswith(b"RIFF"):
             declared = int.from_bytes(head[4:8], "little")
-            return Layout(whole=declared == 0xFFFFFFFF or declared + 8 <= size)
+            unknown = declared == 0xFFFFFFFF
+            whole = unknown or declared + 8 <= size
+            return Layout(whole=whole, sealed=whole and not unknown)
     return Layout()
 
 
@@ -54,7 +58,8 @@ def _mp4(file: BinaryIO, size: int) -> Layout:
         position += length
     fragmented = b"moof" in seen
     early = b"moov" in seen and b"mdat" in seen and seen.index(b"moov") < seen.index(b"mdat")
-    return Layout(whole=whole, faststart=early and not fragmented, fragmented=fragmented)
+    sealed = whole and b"moov" in seen and b"mdat" in seen and not fragmented
+    return Layout(whole=whole, sealed=sealed, faststart=early and not fragmented, fragmented=fragmented)
 
 
 def _box(file: BinaryIO, position: int, size: int) -> tuple[int, bytes]:
@@ -76,11 +81,12 @@ def _matroska(head: bytes, size: int) -> Layout:
     header = head[start : start + header_length]
     doc_type = "webm" if _DOC_TYPE + b"\x84webm" in header else "matroska"
     segment = start + header_length
-    whole = True
+    whole, sealed = True, False
     if head[segment : segment + 4] == _SEGMENT:
         length, body = _vint(head, segment + 4)
         whole = length is None or body + length <= size
-    return Layout(whole=whole, doc_type=doc_type)
+        sealed = whole and length is not None
+    return Layout(whole=whole, sealed=sealed, doc_type=doc_type)
 
 
 def _vint(data: bytes, at: int) -> tuple[int | None, int]:

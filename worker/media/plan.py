@@ -85,11 +85,6 @@ class Plan:
     length: float | None = None
     duration: float | None = None
 
-    @property
-    def encodes_video(self) -> bool:
-        """True when pictures have to be encoded, which is the slow part."""
-        return any(track.encoder and track.stream.kind is Kind.VIDEO for track in self.tracks)
-
 
 def plan(inputs: Sequence[MediaInfo], options: Options, keyframe: float | None = None) -> Plan:
     """Decide what happens to the downloaded files: one file, or a video and an audio file to merge.

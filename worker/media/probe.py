@@ -54,8 +54,9 @@ class MediaInfo:
     """What a file is. Times in seconds, `size` in bytes.
 
     `container` is mp4, mov, webm, mkv, mpegts, mp3, wav or ffprobe's own name; `names` are all of ffprobe's
-    names for it. `whole` is False when the file ends before its declared size. `decoded` holds the times of
-    the frames that could be decoded: of START_PACKETS at the start, then some from the last keyframe on.
+    names for it. `whole` is False when the file ends before its declared size; `sealed` says that it declares
+    one and is all there. `decoded` holds the times of the frames that could be decoded: of START_PACKETS at
+    the start, then some from the last keyframe on.
     """
 
     path: Path
@@ -68,6 +69,7 @@ class MediaInfo:
     faststart: bool = False
     fragmented: bool = False
     whole: bool = True
+    sealed: bool = False
     decoded: tuple[float, ...] = ()
 
     def of(self, kind: Kind) -> tuple[Stream, ...]:
@@ -151,6 +153,7 @@ def describe(path: Path, size: int, answer: dict[str, Any], layout: Layout) -> M
         faststart=layout.faststart,
         fragmented=layout.fragmented,
         whole=layout.whole,
+        sealed=layout.sealed,
         decoded=tuple(time - start for time in frames if time is not None),
     )
 

@@ -78,9 +78,36 @@ async def test_what_is_no_media(tmp_path: Path, content: bytes) -> None:
     await fault(path, "mp4")
 
 
-@pytest.mark.parametrize("expected", [3.0, 60.0])
-async def test_a_wrong_duration(sample: MakeSample, expected: float) -> None:
-    assert "it lasts 6.0 s instead of" in await fault(sample("h264-aac.mp4"), "mp4", expected)
+@pytest.mark.parametrize("name", ["h264-aac.mp4", "vp9-opus.webm", "h264-aac.mkv", "tone.wav", "aac.m4a"])
+@pytest.mark.parametrize("stated", [3.0, 60.0])
+async def test_a_whole_file_is_right_when_the_site_states_another_duration(
+    sample: MakeSample, name: str, stated: float
+) -> None:
+    options = Options(format=MediaFormat(name.rpartition(".")[2]))
+    assert (await verify(sample(name), options, stated)).duration == pytest.approx(DURATION, abs=0.2)
+
+
+async def test_a_short_file_that_cannot_prove_itself_whole_is_measured_by_what_the_site_states(
+    sample: MakeSample,
+) -> None:
+    assert "it lasts 6.0 s instead of 60.0 s" in await fault(sample("fragmented.mp4"), "mp4", 60.0)
+    await verify(sample("fragmented.mp4"), MP4, 3.0)
+
+
+async def test_what_was_made_of_a_short_file_is_measured_by_that_file(sample: MakeSample) -> None:
+    """The result of a conversion is always whole: only what it was made of can prove anything."""
+    result, proven, unproven = sample("h264-aac.mp4"), sample("h264-aac.mkv"), sample("really-ts.mp4")
+    await verify(result, MP4, 60.0, sources=[proven])
+    with pytest.raises(JobError, match="instead of 60"):
+        await verify(result, MP4, 60.0, sources=[unproven])
+    with pytest.raises(JobError, match="instead of"):
+        await verify(sample("hevc-aac.mp4"), MP4, 6.0, sources=[proven])
+
+
+async def test_what_a_conversion_lost_is_noticed(sample: MakeSample) -> None:
+    with pytest.raises(JobError, match="it lost its audio"):
+        await verify(sample("silent.mp4"), MP4, None, sources=[sample("h264-aac.mkv")])
+    await verify(sample("silent.mp4"), MP4, None, sources=[sample("silent.mp4")])
 
 
 async def test_another_container_than_asked_for(sample: MakeSample) -> None:
@@ -89,9 +116,9 @@ async def test_another_container_than_asked_for(sample: MakeSample) -> None:
 
 @pytest.mark.parametrize(
     ("actual", "expected", "fine"),
-    [(58.1, 60, True), (57.9, 60, False), (62.1, 60, False), (582.1, 600, True), (581, 600, False)],
+    [(58.1, 60, True), (57.9, 60, False), (90, 60, True), (582.1, 600, True), (581, 600, False)],
 )
-def test_durations_may_differ_by_two_seconds_or_three_percent(
+def test_a_file_may_be_shorter_by_two_seconds_or_three_percent_and_longer_by_any(
     actual: float, expected: float, fine: bool
 ) -> None:
     info = media("mp4", H264, AAC, duration=actual, decoded=(0.0, 0.0, 0.0, actual))
@@ -109,6 +136,8 @@ def test_a_clip_is_measured_against_the_part_that_exists() -> None:
     check(info, options, None)  # the source may end anywhere
     with pytest.raises(JobError, match=r"it lasts 10\.0 s instead of 50\.0 s"):
         check(info, options, 600)
+    with pytest.raises(JobError, match=r"it lasts 10\.0 s instead of 5\.0 s"):
+        check(info, Options(clip=Clip(start=50, end=55)), None)
 
 
 def test_streams_of_the_source_must_be_there() -> None:

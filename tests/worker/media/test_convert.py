@@ -14,7 +14,8 @@ import pytest
 from shared.errors import Code, JobError
 from shared.options import Clip, MediaFormat, Options
 from tests.worker.media.conftest import DURATION, RATE, MakeSample, codecs, shown_times
-from worker.media import Kind, MediaInfo, convert, inspect, verify
+from worker.media import Kind, Limits, MediaInfo, convert, inspect, verify
+from worker.media import process as tools
 from worker.media.convert import Progress
 
 BOTH = (Kind.VIDEO, Kind.AUDIO)
@@ -194,6 +195,27 @@ class TestProgress:
         reported: list[float] = []
         Progress(None, reported.append).feed(b"out_time_us=2500000\n")
         assert reported == []
+
+
+async def test_a_result_that_grows_too_large_ends_the_conversion(sample: MakeSample, tmp_path: Path) -> None:
+    with pytest.raises(JobError) as caught:
+        options = Options(format=MediaFormat.WAV)
+        await convert([sample("tone.mp3")], tmp_path, options, lambda _: None, Limits(60, 100_000))
+    assert caught.value.code is Code.TOO_LARGE
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_an_ffmpeg_that_gets_no_further_is_ended(
+    sample: MakeSample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talker = "while :; do printf 'total_size=100\\nout_time_us=5\\nprogress=continue\\n'; sleep 0.1; done"
+    await inspect(sample("tone.mp3"))
+    monkeypatch.setattr(tools, "_command", lambda _tool: ("sh", "-c", talker))
+    with pytest.raises(JobError) as caught:
+        options = Options(format=MediaFormat.WAV)
+        await convert([sample("tone.mp3")], tmp_path, options, lambda _: None, Limits(0.5, 10**9))
+    assert caught.value.code is Code.STALLED
+    assert processes_in(tmp_path) == []
 
 
 def processes_in(folder: Path) -> list[int]:
