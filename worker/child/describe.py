@@ -70,7 +70,7 @@ def public_url(url: str) -> str:
 def original_language(info: dict[str, Any]) -> str | None:
     """The language spoken in it, as far as the site says."""
     if info.get("language"):
-        return str(info["language"])
+        return _language(info["language"])
     spoken = [item for item in all_formats(info) if item.get("language") and item.get("acodec") != "none"]
     if not spoken:
         return None
@@ -78,7 +78,12 @@ def original_language(info: dict[str, Any]) -> str | None:
         spoken,
         key=lambda item: (item.get("language_preference") or 0, item.get("source_preference") or 0),
     )
-    return str(best["language"])
+    return _language(best["language"])
+
+
+def _language(name: object) -> str | None:
+    code = tracks.clean_language(name)
+    return None if code == tracks.UNKNOWN else code
 
 
 def _positive(value: object) -> float | None:

@@ -2,13 +2,18 @@
 
 yt-dlp gives `subtitles` (made by people) and `automatic_captions`: language -> list of one track in several
 formats. On YouTube the automatic ones also hold about a hundred machine translations, told by `tlang=`.
+A language is whatever the site calls it; `clean_language` makes it fit for a reply and a file name.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from shared.languages import ALL, ORIGINAL, normalize_language
 from worker.child.protocol import CaptionSource
 
 Track = dict[str, Any]
@@ -18,6 +23,12 @@ _NOT_CAPTIONS = frozenset({"live_chat", "rechat", "danmaku", "comments"})
 _MANUAL_ORDER = ("vtt", "srt", "ttml", "json3")
 _AUTOMATIC_ORDER = ("json3", "vtt", "srt", "ttml")  # YouTube's automatic vtt rolls; json3 is the clean source
 _MAX_TRACKS = 100
+_MAX_OFFERED = 5000  # YouTube translates every manual track into a hundred languages
+_MAX_FORMATS = 20
+_MAX_LANGUAGE = 35  # characters, as long as language codes ever need to be
+_LONGEST_NAME = 100  # characters of a site's name for a language that are looked at
+UNKNOWN = "und"  # the code for a language nobody could tell
+_NOT_A_CODE = re.compile("[^A-Za-z0-9]+")
 
 
 @dataclass(frozen=True)
@@ -29,9 +40,21 @@ class Pick:
     formats: tuple[Track, ...]
 
 
+def clean_language(name: object) -> str:
+    """A site's name for a language as a code, or as much of it as fits `[A-Za-z0-9-]{1,35}`.
+
+    `iw` and `Hebrew` are `he`, as they are where people write what they want; `English (SDH)` becomes
+    `English-SDH`. What leaves nothing is `und`.
+    """
+    text = str(name)[:_LONGEST_NAME]
+    if (code := normalize_language(text)) is not None:
+        return UNKNOWN if code in (ALL, ORIGINAL) else code  # a site must not speak our own words
+    return _NOT_A_CODE.sub("-", text).strip("-")[:_MAX_LANGUAGE].strip("-") or UNKNOWN
+
+
 def manual_languages(subtitles: Offered) -> Iterator[str]:
-    """Languages with captions made by people."""
-    return (pick.language for pick in _manual(subtitles))
+    """Languages with captions made by people; each once."""
+    return iter(dict.fromkeys(pick.language for pick in _manual(subtitles)))
 
 
 def automatic_languages(automatic: Offered) -> Iterator[str]:
@@ -60,29 +83,25 @@ def choose(
 
 
 def _best_match(wanted: str, tiers: tuple[list[Pick], ...]) -> list[Pick]:
+    """The same language, else a neighbour such as `pt-BR` for `pt`, in the first tier that has one."""
+    same, primary = clean_language(wanted).lower(), _primary(clean_language(wanted))
     for tier in tiers:
-        for same in (_same_language, _same_primary):
-            if match := next((pick for pick in tier if same(pick.language, wanted)), None):
-                return [match]
+        exact = (pick for pick in tier if pick.language.lower() == same)
+        near = (pick for pick in tier if _primary(pick.language) == primary)
+        if match := next(exact, None) or next(near, None):
+            return [match]
     return []
 
 
-def _same_language(first: str, second: str) -> bool:
-    return first.lower().replace("_", "-") == second.lower().replace("_", "-")
-
-
-def _same_primary(first: str, second: str) -> bool:
-    return _primary(first) == _primary(second)
-
-
+@lru_cache(maxsize=4096)
 def _primary(language: str) -> str:
-    return language.lower().replace("_", "-").partition("-")[0]
+    return clean_language(language.partition("-")[0]).lower()
 
 
 def _manual(subtitles: Offered) -> list[Pick]:
     picks = [
-        Pick(language, CaptionSource.MANUAL, _ordered(found, _MANUAL_ORDER))
-        for language, found in subtitles.items()
+        Pick(clean_language(language), CaptionSource.MANUAL, _ordered(found, _MANUAL_ORDER))
+        for language, found in islice(subtitles.items(), _MAX_OFFERED)
         if language not in _NOT_CAPTIONS
     ]
     return [pick for pick in picks if pick.formats]
@@ -92,15 +111,15 @@ def _automatic(automatic: Offered, subtitles: Offered) -> tuple[list[Pick], list
     """Split into heard and translated ones; `en-orig` and `en` are the same track."""
     heard: dict[str, Pick] = {}
     translated: dict[str, Pick] = {}
-    for key, found in automatic.items():
+    for key, found in islice(automatic.items(), _MAX_OFFERED):
         formats = _ordered(found, _AUTOMATIC_ORDER)
         if not formats or key in _NOT_CAPTIONS:
             continue
         if any(_is_translation(item) for item in formats):
-            language = _translation_target(key, subtitles)
+            language = clean_language(_translation_target(key, subtitles))
             translated.setdefault(language, Pick(language, CaptionSource.TRANSLATED, formats))
         else:
-            language = key.removesuffix("-orig")
+            language = clean_language(key.removesuffix("-orig"))
             heard.setdefault(language, Pick(language, CaptionSource.AUTOMATIC, formats))
     return list(heard.values()), list(translated.values())
 
@@ -111,14 +130,17 @@ def _is_translation(track: Track) -> bool:
 
 def _translation_target(key: str, subtitles: Offered) -> str:
     """`de-en` is German made from the manual English track; `pt-BR` is just Brazilian."""
-    for source in subtitles:
-        if key != source and key.endswith(f"-{source}"):
-            return key.removesuffix(f"-{source}")
+    target, dash, rest = key.partition("-") if len(key) <= _LONGEST_NAME else (key, "", "")
+    while dash:
+        if rest in subtitles:
+            return target
+        more, dash, rest = rest.partition("-")
+        target = f"{target}-{more}"
     return key
 
 
 def _ordered(found: Sequence[Track], order: tuple[str, ...]) -> tuple[Track, ...]:
-    fetchable = [track for track in found if _is_fetchable(track)]
+    fetchable = [track for track in islice(found or (), _MAX_FORMATS) if _is_fetchable(track)]
     rank = {extension: place for place, extension in enumerate(order)}
     return tuple(sorted(fetchable, key=lambda track: rank.get(str(track.get("ext")), len(order))))
 

@@ -1,11 +1,14 @@
 """Which caption tracks are chosen for which languages."""
 
+import re
+import time
 from typing import Any
 
 import pytest
 
+from worker.child.describe import describe
 from worker.child.protocol import CaptionSource
-from worker.child.tracks import automatic_languages, choose, manual_languages
+from worker.child.tracks import automatic_languages, choose, clean_language, manual_languages
 
 
 def track(language: str, **query: str) -> list[dict[str, Any]]:
@@ -84,3 +87,67 @@ def test_tracks_that_are_no_web_address_are_left_out(url: str) -> None:
 def test_a_track_may_carry_its_text() -> None:
     (pick,) = choose({"en": [{"ext": "srt", "data": "1"}]}, {}, ["en"], None)
     assert pick.source is CaptionSource.MANUAL
+
+
+HOSTILE = [
+    "English (US)",
+    "x" * 300,
+    "../../etc/passwd",
+    "\ud800",
+    "a" * 5_000_000,
+    "",
+    "русский",
+    "a\nb",
+    "all",
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("iw", "he"),
+        ("Hebrew", "he"),
+        ("EN_us", "en-US"),
+        ("English (SDH)", "English-SDH"),
+        ("en-eEY6OEpapPo", "en-eEY6OEpapPo"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("русский", "und"),
+        ("\ud800", "und"),
+        ("original", "und"),  # a word of ours
+        (None, "None"),
+        ("x" * 34 + "-y" * 99, "x" * 34),
+    ],
+)
+def test_a_language_becomes_a_code(name: object, code: str) -> None:
+    assert clean_language(name) == code
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=lambda name: ascii(name)[:20])
+def test_whatever_a_site_calls_a_language_is_fit_for_a_file_name(name: str) -> None:
+    fit = re.compile("[A-Za-z0-9-]{1,35}")
+    info = {"subtitles": {name: track("x")}, "automatic_captions": {name: track("y")}, "language": name}
+    media = describe({"id": "x", **info})
+    for wanted in ("all", "en"):
+        for pick in choose({name: track("x")}, {name: track("y")}, [wanted], None):
+            assert fit.fullmatch(pick.language)
+    (manual,), (automatic,) = media.captions, media.automatic_captions
+    assert fit.fullmatch(manual) and fit.fullmatch(automatic)
+    assert media.language is None or fit.fullmatch(media.language)
+
+
+def test_old_codes_match_what_people_ask_for() -> None:
+    assert [pick.language for pick in choose({"iw": track("iw")}, {}, ["he"], None)] == ["he"]
+    assert [pick.language for pick in choose({"English (SDH)": track("en")}, {}, ["en"], None)] == [
+        "English-SDH"
+    ]
+
+
+def test_a_site_with_endless_languages_is_no_work() -> None:
+    tracks = {f"a{place}-b-c-d": track("en") for place in range(20_000)}
+    started = time.process_time()
+    media = describe(
+        {"id": "x", "subtitles": tracks, "automatic_captions": {k: track("x", tlang="y") for k in tracks}}
+    )
+    assert len(choose(tracks, tracks, [f"x{n}" for n in range(30)] + ["all"], "en")) <= 100
+    assert len(media.captions) <= 500
+    assert time.process_time() - started < 5
