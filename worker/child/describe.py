@@ -4,7 +4,7 @@ import unicodedata
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from worker.child import formats, tracks
+from worker.child import formats, identity, tracks
 from worker.child.protocol import Chapter, Media
 
 _MAX_TITLE = 1000  # characters
@@ -21,7 +21,7 @@ def describe(info: dict[str, Any], playlist_count: int | None = None) -> Media:
     manual, automatic = info.get("subtitles") or {}, info.get("automatic_captions") or {}
     return Media(
         extractor=clean(info.get("extractor_key") or "Generic", _MAX_FIELD),
-        media_id=clean(info.get("id") or "", _MAX_FIELD),
+        media_id=identity.media_id(info.get("id"), str(info.get("webpage_url") or info.get("url") or "")),
         webpage_url=public_url(info.get("webpage_url") or ""),
         title=clean(info.get("title") or info.get("id") or "", _MAX_TITLE),
         duration=_positive(info.get("duration")),
@@ -56,15 +56,21 @@ def clean(text: object, limit: int) -> str:
 
 
 def public_url(url: str) -> str:
-    """The address without a name and password in it; empty when it is no http address or far too long."""
+    """The address without a name and password in it; empty when it is no http address.
+
+    One far too long, or with unprintable characters, becomes its host and a SHA-256, so that it still differs from every other.
+    """
     try:
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
     except ValueError:
         return ""
-    if len(url) > _MAX_URL or parts.scheme not in ("http", "https"):
+    if parts.scheme not in ("http", "https"):
         return ""
-    return urlunsplit(parts._replace(netloc=host))
+    public = urlunsplit(parts._replace(netloc=host))
+    if len(public) <= _MAX_URL and public.isprintable():
+        return public
+    return f"{parts.scheme}://{host[:_MAX_FIELD]}/#{identity.digest(public)}"
 
 
 def original_language(info: dict[str, Any]) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from shared.errors import Code, JobError
+from worker.child.identity import media_id
 from worker.child.protocol import Identity
 
 MAX_LINK = 8192  # characters
@@ -42,6 +43,6 @@ def identify(link: str, extractors: dict[str, Any]) -> Identity | None:
         return None
     for key, extractor in extractors.items():
         if extractor.suitable(link):
-            media_id = None if key == "Generic" else extractor.get_temp_id(link)
-            return Identity(extractor=key, media_id=str(media_id)) if media_id else None
+            found = None if key == "Generic" else extractor.get_temp_id(link)
+            return Identity(extractor=key, media_id=media_id(found)) if found else None
     return None

@@ -27,7 +27,7 @@ class Limits(Frozen):
 
 
 class Identity(Frozen):
-    """Which video a link means, as far as yt-dlp can tell without the network."""
+    """Which video a link means, as far as yt-dlp can tell without the network. No id is cut or empty."""
 
     extractor: str
     media_id: str
@@ -52,7 +52,8 @@ class Media(Frozen):
     """What probing a link found. `upload_date` is YYYY-MM-DD; `duration` in seconds.
 
     `captions` and `automatic_captions` list language codes; `playlist_count` is set when the link was a
-    playlist and this is its first entry.
+    playlist and this is its first entry. `media_id` and `webpage_url` differ for different media: where
+    they would be too long a SHA-256 stands in.
     """
 
     extractor: str

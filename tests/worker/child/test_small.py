@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.errors import Code
-from worker.child import extras, proxy, resuming
+from worker.child import extras, links, proxy, resuming
 from worker.child.abort import TRIPWIRE, Abort
 from worker.child.budget import Budget
 from worker.child.describe import clean, describe, public_url
@@ -43,11 +43,50 @@ def test_texts_become_one_plain_line(text: object, expected: str) -> None:
         ("javascript:alert(1)", ""),
         ("file:///etc/passwd", ""),
         ("http://[", ""),
-        ("https://a.example/" + "x" * 5000, ""),
     ],
 )
 def test_addresses_shown_have_no_secrets(url: str, expected: str) -> None:
     assert public_url(url) == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"id": "x" * 400 + "1"}, {"id": "x" * 400 + "2"}),
+        ({"id": "a\nb"}, {"id": "a b"}),
+        ({"id": "a\ud800"}, {"id": "a\ud801"}),
+        ({"id": "", "webpage_url": "https://a.example/1"}, {"id": "", "webpage_url": "https://a.example/2"}),
+        ({"webpage_url": "https://a.example/1"}, {"webpage_url": "https://a.example/2"}),
+    ],
+)
+def test_different_media_have_different_ids(first: dict[str, str], second: dict[str, str]) -> None:
+    ids = [describe(info).media_id for info in (first, second, first)]
+    assert ids[0] == ids[2] != ids[1]
+    assert all(0 < len(media_id.encode()) <= 300 for media_id in ids)
+
+
+def test_plain_ids_stay_what_they_are() -> None:
+    assert describe({"id": "dQw4w9WgXcQ"}).media_id == "dQw4w9WgXcQ"
+
+
+def test_long_addresses_differ_and_keep_no_secret() -> None:
+    one, two = (public_url(f"https://me:secret@a.example/{'x' * 5000}{end}") for end in "12")
+    assert one != two
+    assert one.startswith("https://a.example/#")
+    assert len(one) < 500
+
+
+def test_long_ids_found_without_the_network_are_those_found_with_it() -> None:
+    class Extractor:
+        __module__ = "test"
+        suitable = staticmethod(lambda _: True)
+        get_temp_id = staticmethod(lambda link: link)
+
+    link = "https://a.example/" + "x" * 5000
+    found = links.identify(link, {"Test": Extractor})
+    assert found is not None
+    assert found.media_id == describe({"id": link}).media_id
+    assert len(found.media_id) == 64
 
 
 def test_a_poor_info_is_still_described() -> None:
