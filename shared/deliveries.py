@@ -7,7 +7,7 @@ from sqlalchemy import Integer, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import db_now
-from shared.models import Delivery, Request
+from shared.models import Delivery, Request, table
 
 CLAIM = 60.0  # seconds one try may take before another process may try too
 RETRY = 5.0  # seconds after a chat call that failed, times the number of failures, at most MAX_RETRY
@@ -28,11 +28,11 @@ _CLAIM = (
     .returning(Request)
     .execution_options(synchronize_session=False)
 )
-_DELIVERED = (
-    update(Request)
-    .where(Request.id == bindparam("which"))
-    .values(delivery=Delivery.DELIVERED, delivered_at=db_now(), status_message=bindparam("message"))
-    .execution_options(synchronize_session=False)
+_REQUESTS = table(Request)
+_MINE = update(_REQUESTS).where(_REQUESTS.c.id == bindparam("which"))
+_POSTED = _MINE.values(status_message=bindparam("message"))
+_DELIVERED = _MINE.values(
+    delivery=Delivery.DELIVERED, delivered_at=db_now(), status_message=bindparam("message")
 )
 
 
@@ -56,8 +56,7 @@ async def requeue(session: AsyncSession) -> None:
 
 async def posted(session: AsyncSession, request_id: UUID, message: str) -> None:
     """The request has a status message from now on."""
-    mine = update(Request).where(Request.id == request_id).values(status_message=message)
-    await session.execute(mine.execution_options(synchronize_session=False))
+    await session.execute(_POSTED, {"which": request_id, "message": message})
 
 
 async def delivered(session: AsyncSession, request_id: UUID, message: str | None) -> None:

@@ -9,18 +9,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import db_now
 from shared.errors import FAILURES, Code, JobError
-from shared.models import PULLED, Delivery, JobState, Request
+from shared.models import PULLED, Delivery, JobState, Request, table
 
-_PULLED = Request.platform.in_(PULLED)
+_REQUESTS = table(Request)
+_PULLED = _REQUESTS.c.platform.in_(PULLED)
 _ANNOUNCE = (
-    update(Request)
-    .where(Request.job_id.in_(bindparam("ids", expanding=True)), Request.delivery == Delivery.PENDING)
+    update(_REQUESTS)
+    .where(_REQUESTS.c.job_id.in_(bindparam("ids", expanding=True)))
+    .where(_REQUESTS.c.delivery == Delivery.PENDING)
     .values(
         delivery=case((_PULLED, Delivery.DELIVERED), else_=Delivery.PENDING),
         delivered_at=case((_PULLED, db_now()), else_=None),
         delivery_after=db_now(),
     )
-    .execution_options(synchronize_session=False)
 )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Update, bindparam, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.errors import LinkferryError
-from shared.models import Job, JobState
+from shared.models import Job, JobState, table
 
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 
@@ -26,10 +26,11 @@ class Fence:
     attempt: int
 
 
+_JOBS = table(Job)  # the plain table: nothing of what a session does for objects is needed here
 HELD = (
-    update(Job)
-    .where(Job.id == bindparam("held_id"), Job.attempt == bindparam("held_attempt"))
-    .where(Job.state == JobState.RUNNING, Job.cancel_requested.is_(False))
+    update(_JOBS)
+    .where(_JOBS.c.id == bindparam("held_id"), _JOBS.c.attempt == bindparam("held_attempt"))
+    .where(_JOBS.c.state == JobState.RUNNING, _JOBS.c.cancel_requested.is_(False))
 )
 """The start of every write of a worker: the job is still ours, and nobody cancelled it."""
 
@@ -51,5 +52,5 @@ async def changed(
 ) -> Sequence[UUID]:
     """Run an update of jobs; the ids of those it changed."""
     if not statement._returning:
-        statement = statement.returning(Job.id).execution_options(synchronize_session=False)
+        statement = statement.returning(_JOBS.c.id).execution_options(synchronize_session=False)
     return (await session.scalars(statement, parameters)).all()

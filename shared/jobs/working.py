@@ -70,9 +70,7 @@ _CLAIM_THESE = _CLAIM.where(Job.id.in_(bindparam("ids", expanding=True)))
 _RESTING = select(CoolDown.site, CoolDown.until, db_now()).where(
     CoolDown.site.in_(bindparam("sites", expanding=True)), CoolDown.until > db_now()
 )
-_FINISH = (
-    HELD.values(state=JobState.DONE, **ended()).returning(Job.id).execution_options(synchronize_session=False)
-)
+_FINISH = HELD.values(state=JobState.DONE, **ended()).returning(table(Job).c.id)
 _STORE = insert(table(Artifact))
 _ONE_CLAIM_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7118002)")
 
