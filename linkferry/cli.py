@@ -86,7 +86,7 @@ def migrate() -> None:
     settings = load_settings()
 
     async def run() -> int:
-        async with open_parts(settings):  # opening brings the schema up to date
+        async with open_parts(settings, patience=0):  # opening brings the schema up to date
             typer.echo("The database is up to date.")
         return 0
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from sqlalchemy import text
@@ -44,8 +44,12 @@ class Parts:
 
 
 @asynccontextmanager
-async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
-    """Connect, bring the schema up to date, and close everything at the end."""
+async def open_parts(settings: Settings, patience: float | None = None) -> AsyncIterator[Parts]:
+    """Connect, bring the schema up to date, and close everything at the end.
+
+    A queue that does not answer is waited for, or for `patience` seconds; what then needs it says that it is
+    unavailable. 0 does without it.
+    """
     await asyncio.to_thread(settings.data_dir.mkdir, 0o700, parents=True, exist_ok=True)
     database = Database(settings.effective_database_url)
     queue = open_queue(settings.queue_url)
@@ -55,7 +59,9 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
     results = Results(settings, links)
     try:
         await migrations.upgrade(database)
-        await queue.start()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await queue.start()
         intake = Intake(database, outbox, storage, settings)
         follower = Follower(database, queue, results, settings.lease)
         yield Parts(settings, database, queue, outbox, storage, links, results, intake, follower)
