@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,7 +14,8 @@ from shared.options import Frozen
 from shared.queue import Queue
 
 PATIENCE = 3.0  # seconds one look may take
-SIGNS_MISSED = 0.5  # of a lease: a worker signs several times within it
+SIGNS_MISSED = 15.0  # seconds without a sign after which a worker counts as gone: it signs every 5, or ...
+SHORT_LEASE = 0.5  # ... several times within this much of a short lease
 
 
 class Health(Frozen):
@@ -38,7 +40,7 @@ async def look(database: Database, queue: Queue, lease: float) -> Health:
 
     async def ask_database() -> dict[str, object]:
         async with database.read() as session:
-            return await _count(session, lease)
+            return await count(session, lease)
 
     async def ask_queue() -> dict[str, object]:
         return {"queue_depth": await queue.depth()}
@@ -55,7 +57,8 @@ async def _bounded(name: str, question: Awaitable[dict[str, object]]) -> dict[st
         return {name: f"{type(error).__name__}: it does not answer"}
 
 
-async def _count(session: AsyncSession, lease: float) -> dict[str, object]:
+async def count(session: AsyncSession, lease: float) -> dict[str, Any]:
+    """What waits and who works, under the names that `Health` has for it."""
     oldest = select(func.min(Job.created_at), db_now()).where(Job.state == JobState.QUEUED)
     since, now = (await session.execute(oldest)).one()
     states = select(Job.state, func.count()).where(Job.state.in_((JobState.QUEUED, JobState.RUNNING)))
@@ -65,5 +68,5 @@ async def _count(session: AsyncSession, lease: float) -> dict[str, object]:
         "queued": counted.get(JobState.QUEUED, 0),
         "running": counted.get(JobState.RUNNING, 0),
         "oldest_queued": None if since is None else max(0.0, (now - since).total_seconds()),
-        "workers": await presence.alive(session, lease * SIGNS_MISSED),
+        "workers": await presence.alive(session, min(SIGNS_MISSED, lease * SHORT_LEASE)),
     }
