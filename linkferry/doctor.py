@@ -8,20 +8,26 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from rich.console import Console
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 import migrations
-from bots.terminal import say
+from bots.terminal import say, time_words
 from linkferry.carry import answers
+from shared import health
 from shared.database import Database
+from shared.errors import ConfigError
 from shared.lock import worker_lock
+from shared.queue import QueueUnavailable, open_queue
 from shared.settings import Settings
 
 OLD_YT_DLP = 60  # days
 LOW_SPACE = 2  # times the largest file allowed
 ANSWER_TIME = 5  # seconds
+LONG_WAIT = 900  # seconds a job may be queued before somebody should know
 
 
 @dataclass(frozen=True)
@@ -158,7 +164,70 @@ async def _database(settings: Settings) -> Finding:
     )
 
 
+async def _queue(settings: Settings) -> Finding:
+    if settings.is_embedded:
+        return Finding("queue", "embedded: one process works")
+    try:
+        waiting, dead = await _look_into_queue(settings.queue_url)
+    except ConfigError as error:
+        return Finding("queue", "RabbitMQ.", str(error), fatal=True)
+    except (TimeoutError, QueueUnavailable):
+        advice = "It does not answer: start it, or correct LINKFERRY_QUEUE_URL."
+        return Finding("queue", "RabbitMQ.", advice, fatal=True)
+    advice = "Some messages could not be read: linkferry dead." if dead else ""
+    return Finding("queue", f"RabbitMQ, {waiting} waiting{'.' * bool(advice)}", advice)
+
+
+async def _look_into_queue(url: str) -> tuple[int, bool]:
+    """How many ids wait, and whether there are dead letters. Raises TimeoutError, never waits for ever."""
+    queue = open_queue(url)
+    try:
+        async with asyncio.timeout(ANSWER_TIME):
+            await queue.start()
+            return await queue.depth(), bool(await queue.dead_letters(1))
+    finally:
+        await queue.close()
+
+
+async def _jobs(settings: Settings) -> Finding:
+    found = await _count(settings)
+    if found is None:
+        return Finding("jobs", "unknown")
+    words = f"{found['queued']} queued, {found['running']} running"
+    age = found["oldest_queued"]
+    if age is None:
+        return Finding("jobs", words)
+    advice = "Run more workers, or raise LINKFERRY_MAX_CONCURRENT_DOWNLOADS." if age > LONG_WAIT else ""
+    return Finding("jobs", f"{words}, the oldest for {time_words(age)}{'.' * bool(advice)}", advice)
+
+
+async def _count(settings: Settings) -> dict[str, Any] | None:
+    """What the database knows of jobs and workers; None when it does not say."""
+    database = Database(settings.effective_database_url)
+    try:
+        async with asyncio.timeout(ANSWER_TIME), database.read() as session:
+            return await health.count(session, settings.lease)
+    except (SQLAlchemyError, OSError):  # the check of the database says why
+        return None
+    finally:
+        await database.close()
+
+
 async def _worker(settings: Settings) -> Finding:
+    return _lone_worker(settings) if settings.is_embedded else await _workers(settings)
+
+
+async def _workers(settings: Settings) -> Finding:
+    found = await _count(settings)
+    if found is None:
+        return Finding("workers", "unknown")
+    slots: dict[str, int] = found["workers"]
+    if not slots:
+        return Finding("workers", "none running.", "Start one: linkferry worker.")
+    return Finding("workers", f"{len(slots)} running, {sum(slots.values())} jobs at once")
+
+
+def _lone_worker(settings: Settings) -> Finding:
     try:
         with worker_lock(settings.data_dir) as held:
             if not held:
@@ -176,5 +245,6 @@ async def _web(settings: Settings) -> Finding:
 
 
 CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
-    _python, _ffmpeg, _ffprobe, _deno, _yt_dlp, _data_folder, _disk, _cookies, _database, _worker, _web,
+    _python, _ffmpeg, _ffprobe, _deno, _yt_dlp, _data_folder, _disk, _cookies, _database, _queue, _jobs,
+    _worker, _web,
 )  # fmt: skip
