@@ -1,128 +1,148 @@
-"""`linkferry jobs` and `linkferry dead`: looking at jobs, and putting them right, from the command line."""
+"""`linkferry jobs` and `linkferry dead`: looking at jobs, and putting them right, from the command line.
 
-from collections.abc import Callable, Coroutine
-from typing import Any
+The database decides, so none of this needs the broker but looking at its dead letters.
+"""
+
+import json
 from uuid import UUID
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from sqlalchemy.exc import IntegrityError
 
 from bots.intake import cancel
+from bots.terminal import plain
 from linkferry.compose import Parts, open_parts
 from shared import jobs
 from shared.errors import ConfigError
 from shared.models import Job, JobState
+from shared.queue import QueueUnavailable
 from shared.settings import Settings
 
-NOT_FOUND = 1
+NOT_DONE = 1
+BROKER_PATIENCE = 3.0  # seconds
+LINE = "{:<36}  {:<9}  {:>5}  {:<16}  {}"
+LONGEST_WORDS = 60  # characters of a title or a link
+OF_THE_ROW = (
+    "link", "site", "user_key", "options", "attempt", "failures", "crashes", "worker", "lease_until",
+    "created_at", "started_at", "finished_at",
+)  # fmt: skip
 
 
 async def list_jobs(settings: Settings, state: JobState | None, limit: int) -> int:
     """The newest jobs, one a line."""
-    async with open_parts(settings) as parts, parts.database.read() as session:
+    async with open_parts(settings, patience=0) as parts, parts.database.read() as session:
         found = await jobs.recent(session, state, limit)
-    table = Table("job", "state", "tries", "made (UTC)", "what", "why", box=None, padding=(0, 2, 0, 0))
+    if not found:
+        typer.echo("No jobs.")
+        return 0
+    typer.echo(LINE.format("job", "state", "tries", "made (UTC)", "what"))
     for job in found:
-        made = f"{job.created_at:%Y-%m-%d %H:%M:%S}"
-        what = job.title or job.link
-        table.add_row(str(job.id), job.state, str(job.attempt), made, what[:60], job.error_code or "")
-    Console(highlight=False, soft_wrap=True).print(table if found else "No jobs.", markup=False)
+        made = f"{job.created_at:%Y-%m-%d %H:%M}"
+        typer.echo(LINE.format(str(job.id), job.state.value, job.attempt, made, _words(job)).rstrip())
     return 0
+
+
+def _words(job: Job) -> str:
+    """What it is, where it is and why it is so. A terminal may wrap the line, but nothing else breaks it."""
+    what = plain(job.title or job.link)
+    more: list[str] = [job.error_code] if job.error_code else []
+    if job.state is JobState.RUNNING and job.worker:
+        more.append(f"at {plain(job.worker)}")
+    return "  ".join([what if len(what) <= LONGEST_WORDS else what[: LONGEST_WORDS - 1] + "…", *more])
 
 
 async def show_job(settings: Settings, job_id: UUID) -> int:
     """Everything about one job, as JSON with its links."""
-
-    async def show(parts: Parts) -> int:
+    async with open_parts(settings, patience=0) as parts:
         view = await parts.follower.view(job_id)
         if view is None:
             return _unknown(job_id)
-        typer.echo(view.model_dump_json(indent=2))
-        return 0
-
-    return await _with_parts(settings, show)
+        async with parts.database.read() as session:
+            job = await session.get_one(Job, view.job_id)
+    known = view.model_dump(mode="json") | {name: getattr(job, name) for name in OF_THE_ROW}
+    typer.echo(json.dumps(known, indent=2, default=str))
+    return 0
 
 
 async def retry_job(settings: Settings, job_id: UUID) -> int:
     """Start a failed or cancelled job anew."""
-
-    async def retry(parts: Parts) -> int:
+    async with open_parts(settings, BROKER_PATIENCE) as parts:
         try:
             async with parts.database.write() as session:
                 started = await jobs.retry(session, job_id)
                 job = await session.get(Job, job_id)
         except IntegrityError:
-            typer.echo("Another job carries the same link right now.", err=True)
-            return NOT_FOUND
+            return _refuse("Another job carries the same link right now.")
         if job is None:
             return _unknown(job_id)
         if not started:
-            typer.echo(
-                f"Only a failed or cancelled job can be tried again; this one is {job.state}.", err=True
-            )
-            return NOT_FOUND
+            return _refuse(f"Only a failed or cancelled job can be tried again; this one is {job.state}.")
         await _hand_on(parts)
-        typer.echo("Queued again.")
-        return 0
-
-    return await _with_parts(settings, retry)
+    typer.echo("Queued again.")
+    return 0
 
 
 async def cancel_job(settings: Settings, job_id: UUID) -> int:
     """Cancel a job for everybody who waits for it."""
-
-    async def stop(parts: Parts) -> int:
+    async with open_parts(settings, BROKER_PATIENCE) as parts:
         view = await parts.follower.view(job_id)
         if view is None:
             return _unknown(job_id)
         if not view.state.is_active:
-            typer.echo(f"It has ended already: {view.state}.", err=True)
-            return NOT_FOUND
-        await cancel(parts.database, parts.queue, job_id)
-        typer.echo("Cancelled.")
-        return 0
-
-    return await _with_parts(settings, stop)
+            return _refuse(f"It has ended already: {view.state}.")
+        await cancel(parts.database, parts.queue, view.job_id)
+    typer.echo("Cancelled.")
+    return 0
 
 
 async def dead(settings: Settings, *, purge: bool) -> int:
     """Jobs that brought down too many workers, and messages that no worker could read."""
     if settings.is_embedded and purge:
         raise ConfigError("The embedded queue keeps no dead letters; they belong to RabbitMQ.")
-
-    async def look(parts: Parts) -> int:
+    async with open_parts(settings, BROKER_PATIENCE) as parts:
         async with parts.database.read() as session:
             failed = await jobs.quarantined(session)
         for job in failed:
-            typer.echo(
-                f"job {job.id}  {job.link}  brought down {job.crashes} workers: linkferry jobs retry {job.id}"
-            )
-        if purge:
-            typer.echo(f"{await parts.queue.purge_dead()} messages removed.")
-            return 0
-        letters = await parts.queue.dead_letters()
-        for letter in letters:
-            typer.echo(f"message {letter.body[:80]!r}  {letter.reason}  {letter.died_at or ''}")
-        if not failed and not letters:
-            typer.echo("Nothing is dead.")
-        return 0
+            crashed = f"job {job.id} brought down {job.crashes} workers: {plain(job.link)}"
+            typer.echo(f"{crashed}\n    try it again: linkferry jobs retry {job.id}")
+        try:
+            found = await (_purge(parts) if purge else _show_letters(parts))
+        except QueueUnavailable:
+            return _refuse("RabbitMQ does not answer, so I cannot say what lies in it.")
+    if not failed and not found and not purge:
+        typer.echo("Nothing is dead.")
+    return 0
 
-    return await _with_parts(settings, look)
+
+async def _show_letters(parts: Parts) -> int:
+    letters = await parts.queue.dead_letters()
+    for letter in letters:
+        when = f" at {letter.died_at:%Y-%m-%d %H:%M:%S}" if letter.died_at else ""
+        typer.echo(f"message {letter.body[:80]!r} {letter.reason}{when}")
+    if letters:
+        typer.echo("    Linkferry wrote none of these; remove them: linkferry dead --purge")
+    return len(letters)
+
+
+async def _purge(parts: Parts) -> int:
+    removed = await parts.queue.purge_dead()
+    typer.echo(f"{removed} messages removed." if removed != 1 else "1 message removed.")
+    return removed
 
 
 async def _hand_on(parts: Parts) -> None:
-    """With a broker, tell it at once; the embedded queue's own process sees the outbox by itself."""
+    """Tell the broker at once; if that fails, and with the embedded queue, whoever works sees the outbox."""
     if not parts.settings.is_embedded:
-        await parts.outbox.publish()
+        try:
+            await parts.outbox.publish()
+        except QueueUnavailable:
+            typer.echo("RabbitMQ does not answer; a worker hands the job on when it does.", err=True)
 
 
-async def _with_parts(settings: Settings, step: Callable[[Parts], Coroutine[Any, Any, int]]) -> int:
-    async with open_parts(settings) as parts:
-        return await step(parts)
+def _refuse(sentence: str) -> int:
+    typer.echo(sentence, err=True)
+    return NOT_DONE
 
 
 def _unknown(job_id: UUID) -> int:
-    typer.echo(f"There is no job {job_id}.", err=True)
-    return NOT_FOUND
+    return _refuse(f"There is no job {job_id}.")
