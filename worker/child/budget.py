@@ -8,7 +8,7 @@ from typing import Any
 from shared.errors import Code
 from worker.child.abort import TRIPWIRE
 
-PAGE_LIMIT = 64 * 1024 * 1024  # bytes of one page, manifest or API answer, held in memory
+PAGE_LIMIT = 16 * 1024 * 1024  # bytes of one page, manifest or API answer, held in memory
 # yt-dlp asks for up to 4 MB at once; on a connection that became slow that would look like standing still.
 _CHUNK = 512 * 1024
 

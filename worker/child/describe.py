@@ -58,7 +58,8 @@ def clean(text: object, limit: int) -> str:
 def public_url(url: str) -> str:
     """The address without a name and password in it; empty when it is no http address.
 
-    One far too long, or with unprintable characters, becomes its host and a SHA-256, so that it still differs from every other.
+    One far too long, or with unprintable characters, becomes its host and a SHA-256, so that it still
+    differs from every other.
     """
     try:
         parts = urlsplit(url)

@@ -71,6 +71,7 @@ _STATUS: dict[int, Code] = {
 }
 _ERRNO: dict[int, Code] = {
     errno.EFBIG: Code.TOO_LARGE,
+    errno.ENOMEM: Code.TOO_LARGE,
     errno.ENOSPC: Code.DISK_FULL,
     errno.EDQUOT: Code.DISK_FULL,
 }
@@ -114,6 +115,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _code(error: BaseException, causes: list[BaseException], answer: net.HTTPError | None) -> Code:
     for cause in causes:
+        if isinstance(cause, MemoryError):
+            return Code.TOO_LARGE
         if isinstance(cause, OSError) and cause.errno in _ERRNO:
             return _ERRNO[cause.errno]
         if isinstance(cause, GeoRestrictedError):

@@ -85,7 +85,9 @@ def select(formats: Sequence[Format], options: Options) -> tuple[Choice, ...]:
     candidates = usable(formats)
     if options.format.is_audio:
         return _select_audio(candidates, options.format)
-    return _select_video(candidates, options) or _select_audio(candidates, options.format)
+    pool = [item for item in candidates if kind_of(item) != "audio"]
+    audio = _best_audio(candidates, options.format)
+    return _select_video(pool, audio, options) or _select_audio(candidates, options.format)
 
 
 def _select_audio(candidates: list[Format], container: MediaFormat) -> tuple[Choice, ...]:
@@ -126,9 +128,7 @@ def _fit(codec: str, families: tuple[tuple[str, ...], ...]) -> int:
     return 0
 
 
-def _select_video(candidates: list[Format], options: Options) -> tuple[Choice, ...]:
-    audio = _best_audio(candidates, options.format)
-    pool = [item for item in candidates if kind_of(item) != "audio"]
+def _select_video(pool: list[Format], audio: Format | None, options: Options) -> tuple[Choice, ...]:
     both = [item for item in pool if kind_of(item) == "both"]
     if audio is None and both:
         pool = both  # a silent video is worse than a lower one with sound
@@ -183,17 +183,20 @@ def known_too_large(choices: Sequence[Choice], max_bytes: int) -> bool:
 
 def offers(formats: Sequence[Format]) -> tuple[Offer, ...]:
     """The heights a site really has, highest first, with the size of an mp4 at that height if known."""
-    heights = {height for item in usable(formats) if (height := _video_height(item)) is not None}
-    return tuple(_offer(formats, height) for height in sorted(heights, reverse=True))
+    candidates, options = usable(formats), Options(quality=Quality.BEST)
+    audio = _best_audio(candidates, options.format)
+    levels: dict[int, list[Format]] = {}
+    for item in candidates:
+        if kind_of(item) != "audio" and (height := height_of(item)) is not None:
+            levels.setdefault(height, []).append(item)
+    return tuple(
+        _offer(height, _select_video(levels[height], audio, options))
+        for height in sorted(levels, reverse=True)
+    )
 
 
-def _video_height(item: Format) -> int | None:
-    return None if kind_of(item) == "audio" else height_of(item)
-
-
-def _offer(formats: Sequence[Format], height: int) -> Offer:
-    level = [item for item in formats if _video_height(item) in (None, height)]
-    sizes = [choice.size for choice in select(level, Options(quality=Quality.BEST))]
+def _offer(height: int, choices: Sequence[Choice]) -> Offer:
+    sizes = [choice.size for choice in choices]
     return Offer(height=height, size=None if None in sizes else sum(size or 0 for size in sizes))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import Code, JobError
-from worker.child import failures, guard
+from worker.child import bounds, failures, guard
 from worker.child.abort import TRIPWIRE
 from worker.child.process import close_all_but, die_with_parent
 from worker.child.protocol import Call, Captions, Download, Extras, Failed, Hello, Limits, Probe, Reply
@@ -63,7 +63,9 @@ def _serve(wire: Wire, extractors: dict[str, Any]) -> None:
             else:
                 reply = _answer(session, call)
         except BaseException as error:
+            bounds.use_reserve()
             reply = Reply(error=_failed(error))
+        bounds.limit_again()
         wire.reply(reply)
 
 
@@ -72,6 +74,7 @@ def _begin(hello: Hello, wire: Wire, extractors: dict[str, Any]) -> Session:
     os.chdir(work_dir)
     tempfile.tempdir = str(work_dir)
     _limit_files(hello.limits)
+    bounds.limit_memory()
     guard.activate(hello.limits.allowed_addresses)
     cookie_file = Path(hello.cookie_file) if hello.cookie_file else None
     return Session(work_dir, hello.limits, cookie_file, wire, extractors)

@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.errors import Code, JobError
 from shared.options import Options
-from worker.child import captions, describe, downloads, extras, formats, links
+from worker.child import bounds, captions, describe, downloads, extras, formats, links
 from worker.child.abort import TRIPWIRE
 from worker.child.budget import Budget
 from worker.child.patience import Patience
@@ -34,6 +34,11 @@ class _Extraction(Downloader):
         if ie_result.get("_type") in ("playlist", "multi_video"):
             ie_result = self._first_entry(ie_result)
         return super().process_ie_result(ie_result, download, extra_info)
+
+    def process_video_result(self, info_dict: Info, download: bool = True) -> Any:
+        """Refuse what no machine should sort before yt-dlp sorts it."""
+        bounds.check_formats(info_dict)
+        return super().process_video_result(info_dict, download)
 
     def _first_entry(self, playlist: Info) -> Info:
         entries = iter(playlist.get("entries") or ())

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from worker.child import guard, links, main, resuming, warmup
+from worker.child import bounds, guard, links, main, resuming, warmup
 from worker.child.control import MAX_PACKET, REQUEST, Ended, Fork, Forked, Identified, Identify, Signal, Warm
 from worker.child.process import die_with_parent, kill_group
 from worker.child.protocol import Identity
@@ -136,6 +136,7 @@ def start() -> NoReturn:
     die_with_parent(signal.SIGTERM, int(sys.argv[2]))
     configure_log()
     resuming.install()
+    bounds.install()
     extractors = warmup.warm_up()
     guard.install()
     gc.collect()

@@ -179,12 +179,14 @@ def test_only_known_programs_start(inside: Inside) -> None:
     assert set(outcomes) == {"PermissionError"}
 
 
-def test_deno_runs_a_script_and_gets_no_network(inside: Inside) -> None:
+def test_deno_runs_a_script_within_a_childs_memory_and_gets_no_network(inside: Inside) -> None:
     answer, network = run(
         """
+        from worker.child import bounds
         from yt_dlp.utils._jsruntime import DenoJsRuntime
         from yt_dlp.extractor.youtube.jsc._builtin.deno import DenoJCP
         guard.activate(())
+        bounds.limit_memory()
         command = [DenoJsRuntime().info.path, "run", *DenoJCP._DENO_BASE_OPTIONS, "--cached-only", "-"]
         def deno(script):
             done = subprocess.run(command, input=script, capture_output=True, text=True, timeout=50)
