@@ -1,7 +1,10 @@
 """One attempt at one job, as a readable list of stages. Every write goes through the fence."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import fcntl
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -58,7 +61,10 @@ class Attempt:
         identity = await self._tools.children.identify(self._link)
         if identity is not None and await self._is_twin(identity):
             return
-        await asyncio.to_thread(self.work_dir.mkdir, parents=True, exist_ok=True)
+        with own_folder(self.work_dir, self.fence.attempt) as self.work_dir:
+            await self._work()
+
+    async def _work(self) -> None:
         async with (
             self.reporter,
             self._tools.children.open(self.work_dir, self._limits(), self._cookies()) as child,
@@ -230,6 +236,26 @@ def work_root(settings: Settings) -> Path:
 def work_dir(settings: Settings, job_id: UUID) -> Path:
     """A job's own folder; kept across attempts, so that a download resumes."""
     return work_root(settings) / str(job_id)
+
+
+@contextmanager
+def own_folder(folder: Path, attempt: int) -> Iterator[Path]:
+    """The job's folder, for this attempt alone while the block runs; a fresh one inside when it is taken.
+
+    Then an earlier attempt has lost its lease without knowing: its worker stands still, but not its child,
+    and two that resume the same download make a file of both. The kernel lets go when a worker dies.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            folder = folder / f"attempt-{attempt}"
+            folder.mkdir(exist_ok=True)
+        yield folder
+    finally:
+        os.close(handle)
 
 
 def _refuse_impossible(found: Media, options: Options) -> None:

@@ -9,5 +9,6 @@ chat.py            the chat platform: a strict server on loopback that keeps eve
 cluster.py         servers and processes: start, kill, freeze, restart
 nemeses.py         what goes wrong, on a seeded schedule
 evidence.py        what is there at the end: rows, files, processes, messages
+ending.py          heal, wait until it is quiet, stop, look, judge
 checker.py         the verdict: a table, and every promise that was broken
 """

@@ -32,6 +32,7 @@ class Run:
     cancels: set[int]
     hits: dict[str, int]  # by job: how often its worker was killed or frozen
     evidence: Evidence
+    original: str = ""  # SHA-256 of the video that the site sends
     counts: dict[str, int] = field(default_factory=dict)  # for the table only: crashes, lease steals ...
 
 
@@ -103,11 +104,18 @@ class _Judge:
             self.problems.append(f"request {ask.number} was told {state!r}, but its job is {job.state}")
         elif state == JobState.DONE and ask.expected is Expected.OK:
             self.counted["ok"] += 1
+            self._compare(ask, job)
         elif state == JobState.FAILED and (ask.expected is Expected.FAILED or self._is_quarantined(job)):
             self.counted["failed as expected"] += 1
         else:
             facts = f"{job.error}, {job.failures} failures, {job.crashes} crashes, {self._hits(job)} hits"
             self.problems.append(f"request {ask.number} ({ask.path}) ended as {state}: {facts}")
+
+    def _compare(self, ask: Ask, job: JobSeen) -> None:
+        """Two attempts in one work folder, or a resumed download, must not have mixed anything up."""
+        videos = [file for file in self._seen.files if file.job == job.id and ".video." in file.key]
+        if ask.is_copy and [video.sha256 for video in videos] != [self._run.original]:
+            self.problems.append(f"request {ask.number}: its video is not what the site sent")
 
     def _is_quarantined(self, job: JobSeen) -> bool:
         return job.error == Code.CRASHED and self._hits(job) >= MAX_CRASHES

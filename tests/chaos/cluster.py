@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import psutil
+import psycopg
 from sqlalchemy import make_url
 
 from shared.settings import Settings
@@ -128,6 +129,7 @@ class Cluster:
             LINKFERRY_QUEUE_URL=self.rabbit.url_through(self.to_broker.port),
             LINKFERRY_LEASE=str(LEASE),
             LINKFERRY_MAX_CONCURRENT_DOWNLOADS=str(SLOTS),
+            LINKFERRY_DRAIN_TIMEOUT="1",
             LINKFERRY_SECRET_KEYS="chaos-" * 8,
             **{KILL_VARIABLE: str(self.kill_file), HISTORY_VARIABLE: str(self.home.folder / "history.jsonl")},
             **{PORT_VARIABLE: str(self.chat.port), PLAN_VARIABLE: str(plan_file)},
@@ -182,6 +184,15 @@ class Cluster:
         """Returns when it answers."""
         if not self.postgres.running():
             self.postgres.start()
+        ends = time.monotonic() + PATIENCE
+        while True:  # it listens while it still recovers
+            try:
+                self.postgres.admin().close()
+                return
+            except psycopg.OperationalError:
+                if time.monotonic() > ends:
+                    raise
+                time.sleep(0.05)
 
     def leftovers(self) -> list[str]:
         """Processes below ours that still live, ours excepted."""

@@ -61,12 +61,13 @@ class Evidence:
     wrongs: list[str] = field(default_factory=list)
 
 
-async def running_jobs(url: str, pid: int) -> list[str]:
-    """The jobs that the worker with this pid carries."""
+async def running_jobs(url: str, pid: int | None = None) -> list[str]:
+    """The jobs that the worker with this pid carries, or that any does."""
     database = Database(url)
     try:
         async with database.read() as session:
-            mine = select(Job.id).where(Job.state == JobState.RUNNING, Job.worker.endswith(f":{pid}"))
+            found = select(Job.id).where(Job.state == JobState.RUNNING)
+            mine = found if pid is None else found.where(Job.worker.endswith(f":{pid}"))
             return [str(job_id) for job_id in await session.scalars(mine)]
     finally:
         await database.close()

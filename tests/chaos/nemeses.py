@@ -13,9 +13,10 @@ from tests.chaos.history import say
 from tests.chaos.publisher_main import UNPUBLISHED
 from tests.chaos.worker_main import POINTS
 
+MISSED = "not reached"
 GAP = (0.8, 2.5)  # seconds between two nemeses
 REACH = 5.0  # seconds until one must have come to the point where it dies
-DOWN = (0.5, 2.0)  # seconds something stays away; less than a lease, so that only the frozen lose theirs
+DOWN = (0.5, 2.0)  # seconds something stays away; less than a lease, so that jobs outlive it
 
 
 class Nemeses:
@@ -28,10 +29,12 @@ class Nemeses:
         self._all: dict[str, Callable[[], Awaitable[bool]]] = {
             **{f"a worker is killed {point}": self._killer(point) for point in POINTS},
             "a worker is frozen past its lease": self._freeze,
+            "a worker is stopped in good order": self._restart,
             "the broker stops and starts": lambda: self._broker(signal.SIGTERM),
             "the broker is killed and starts": lambda: self._broker(signal.SIGKILL),
             "the broker's connections are cut": self._cut_broker,
             "the database stops and starts": self._database,
+            "the database stays away for longer than a lease": self._long_outage,
             "the database's connections are cut": self._cut_database,
             f"the publisher is killed {UNPUBLISHED}": self._killer(UNPUBLISHED),
             "the chat applies calls and drops the answers": lambda: self._chat(Mood.DROPS),
@@ -53,8 +56,13 @@ class Nemeses:
                 began = time.monotonic()
                 happened = await self._all[name]()
                 took = time.monotonic() - began
-                self.done.append(name if happened else f"not reached: {name}")
+                self.done.append(name if happened else f"{MISSED}: {name}")
                 say(f"{began - begin:6.1f} s  {self.done[-1]} ({took:.1f} s)")
+
+    @property
+    def happened(self) -> int:
+        """How many did what they are named after."""
+        return len([name for name in self.done if not name.startswith(MISSED)])
 
     def _pause(self) -> float:
         return self._chance.uniform(*DOWN)
@@ -82,6 +90,15 @@ class Nemeses:
             victim.send(signal.SIGCONT)
         return bool(jobs)
 
+    async def _restart(self) -> bool:
+        """As a deployment does; it hands back what it cannot end in time."""
+        victim = await self._busy_worker()
+        code = await victim.stop()
+        if code:
+            self._cluster.surprises.append(f"{victim.name} was stopped and ended with {code}")
+        victim.start()
+        return True
+
     async def _busy_worker(self) -> Member:
         """One with jobs, if there is any."""
         workers = self._chance.sample(self._cluster.workers, len(self._cluster.workers))
@@ -108,6 +125,15 @@ class Nemeses:
     async def _database(self) -> bool:
         await asyncio.to_thread(self._cluster.postgres.stop)
         await asyncio.sleep(self._pause())
+        await asyncio.to_thread(self._cluster.start_database)
+        return True
+
+    async def _long_outage(self) -> bool:
+        """Nobody can renew, so every running job is lost to its worker: for each that counts as a crash."""
+        jobs = await running_jobs(self._cluster.database_url)
+        self._cluster.history.note("hit", how="outage", jobs=jobs)
+        await asyncio.to_thread(self._cluster.postgres.stop)
+        await asyncio.sleep(LEASE + self._pause())
         await asyncio.to_thread(self._cluster.start_database)
         return True
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
 
-SHORTEST = 80.0  # seconds over which requests arrive: every nemesis gets its turn meanwhile
+SHORTEST = 90.0  # seconds over which requests arrive: every nemesis gets its turn meanwhile
 PACE = 0.75  # seconds between two requests, on average, when there are many
 SHARES = {"slow": 34, "quick": 12, "audio": 6, "transcript": 14, "twin": 14, "hopeless": 10, "again": 10}
 HOPELESS = ("/tube/private-{n}", "/tube/removed-{n}", "/tube/geo-{n}")
@@ -36,6 +36,11 @@ class Ask:
     def event_key(self) -> str:
         """The platform's name of the event: the same when it arrives again."""
         return f"chaos-{self.number}"
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether the result is byte for byte the video that the site sends."""
+        return self.expected is Expected.OK and not self.options
 
     def to_json(self) -> dict[str, Any]:
         """For the publisher, which is another process."""
@@ -80,19 +85,19 @@ def _ask(chance: random.Random, number: int, at: float, earlier: list[Ask]) -> A
     if kind == "quick":
         return Ask(number, at, who, f"/watch/sample?n={number}", Expected.OK)
     if kind == "audio":
-        return Ask(number, at, who, _slowly(number, 900_000), Expected.OK, {"format": "mp3"})
+        return Ask(number, at, who, slowly(number, 900_000), Expected.OK, {"format": "mp3"})
     cancel_after = round(chance.uniform(0, 3), 2) if chance.random() < CANCELLED else None
     return Ask(
         number,
         at,
         who,
-        _slowly(number, chance.choice((200_000, 300_000, 500_000))),
+        slowly(number, chance.choice((120_000, 300_000, 500_000))),
         Expected.OK,
         cancel_after=cancel_after,
     )
 
 
-def _slowly(number: int, rate: int) -> str:
+def slowly(number: int, rate: int) -> str:
     """A page of its own whose video (1.1 MB) comes at `rate` bytes a second."""
     media = quote(f"/fault/trickle/media/sample.mp4?rate={rate}", safe="")
     return f"/embed/sample?n={number}&media={media}"

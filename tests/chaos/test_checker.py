@@ -26,6 +26,7 @@ def good_run() -> Run:
         acknowledged={number: Acknowledged(f"request-{number}", f"job-{number}") for number in range(4)},
         cancels={3},
         hits={},
+        original="abc",
         evidence=Evidence(
             jobs={
                 name: JobSeen(name, state, joined_to="job-0" if state == "joined" else None, attempt=2)
@@ -117,6 +118,10 @@ WRONG: dict[str, tuple[Callable[[Run], object], str]] = {
     "told what is not so": (lambda run: job(run, "job-2", state="cancelled"), "was told 'failed'"),
     "cancelled by nobody": (lambda run: run.cancels.clear(), "request 3 (/3) ended as cancelled"),
     "still pending": (lambda run: run.evidence.undelivered.append("request-0"), "still pending"),
+    "a mixed up video": (
+        lambda run: run.evidence.files.__setitem__(0, FileSeen("job-0", "job-0/2.video.mp4", "b", "b")),
+        "not what the site sent",
+    ),
     "a file without an artifact": (lambda run: run.evidence.orphans.append("x"), "stored file without"),
     "a work folder": (lambda run: run.evidence.folders.append("x"), "work folder: x"),
     "a process": (lambda run: run.evidence.processes.append("7 ffmpeg"), "process: 7 ffmpeg"),
