@@ -48,6 +48,10 @@ def test_a_broker_that_restarts_costs_nothing(cluster: Cluster) -> None:
     health = cluster.api.get("/health")
     assert health.status_code == 503
     assert health.json()["queue"] and health.json()["database"] is None
+    doctor = cluster.run("doctor")
+    assert doctor.returncode == 1
+    assert "fix   queue         RabbitMQ. It does not answer" in doctor.stdout
+    assert "workers       2 running, 2 jobs at once" in doctor.stdout
     start_broker()
     assert_all_done_once(cluster, [*job_ids, during])
     assert [cluster.row(job_id)["attempt"] for job_id in job_ids] == [1] * 4

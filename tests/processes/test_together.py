@@ -81,6 +81,9 @@ def test_the_backlog_waits_in_rabbitmq_while_every_slot_is_busy(cluster: Cluster
     assert health["oldest_queued"] > 0
     assert sorted(health["workers"].values()) == [1, 1]
     assert [cluster.view(job_id)["position"] for job_id in waiting] == [1, 2, 3, 4, 5]
+    doctor = cluster.run("doctor")
+    assert doctor.returncode == 0, doctor.stdout
+    assert "RabbitMQ, 5 waiting" in doctor.stdout and "5 queued, 2 running, the oldest" in doctor.stdout
 
 
 def test_progress_reaches_a_watcher_at_another_process(cluster: Cluster) -> None:
