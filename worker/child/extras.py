@@ -3,12 +3,12 @@
 import json
 import logging
 from pathlib import Path
-from typing import Any
 
 from yt_dlp.networking import Request
 
 from shared.errors import Code
 from worker.child.abort import TRIPWIRE, Abort
+from worker.child.info import public_info
 from worker.child.patience import Patience, at_most
 from worker.child.ydl import Downloader, Info
 
@@ -16,8 +16,6 @@ log = logging.getLogger("linkferry.child")
 
 MAX_THUMBNAIL = 10 * 1024 * 1024  # bytes
 _MAX_TRIES = 4
-# Cookies, signed headers and per-fragment addresses are nobody's business; the rest describes the media.
-_SECRET = frozenset({"cookies", "http_headers", "fragments", "request_data", "downloader_options", "hls_aes"})
 _HEADS: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "jpg"),
     (b"\x89PNG\r\n\x1a\n", "png"),
@@ -62,16 +60,10 @@ def image_type(data: bytes) -> str | None:
     return next((extension for head, extension in _HEADS if data.startswith(head)), None)
 
 
-def write_info(ydl: Downloader, info: Info, work_dir: Path) -> Path:
-    """Write what yt-dlp knows as JSON, without anything signed or private."""
+def write_info(info: Info, work_dir: Path) -> Path:
+    """Write what describes the media as JSON; see `info.py`."""
     path = work_dir / "info.json"
-    cleaned = without_secrets(ydl.sanitize_info(dict(info), remove_private_keys=True))
-    path.write_text(json.dumps(cleaned, ensure_ascii=False), encoding="utf-8", errors="replace")
+    path.write_text(
+        json.dumps(public_info(info), ensure_ascii=False, indent=1), encoding="utf-8", errors="replace"
+    )
     return path
-
-
-def without_secrets(value: Any) -> Any:
-    """The same value without the keys that hold cookies, headers and the like, at any depth."""
-    if isinstance(value, dict):
-        return {key: without_secrets(item) for key, item in value.items() if key not in _SECRET}
-    return [without_secrets(item) for item in value] if isinstance(value, list) else value

@@ -133,7 +133,7 @@ class Captions(Frozen):
 
 
 class Extras(Frozen):
-    """Fetch the thumbnail and write the sanitised info JSON. Answered with `thumbnail` and `info`."""
+    """Fetch the thumbnail and write the info JSON; see `info.py`. Answered with `thumbnail` and `info`."""
 
     call: Literal["extras"] = "extras"
 

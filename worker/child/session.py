@@ -129,7 +129,7 @@ class Session:
         """Fetch the thumbnail, if there is one, and write the info JSON."""
         thumbnail = extras.fetch_thumbnail(self.ydl, self.info, self.work_dir, self.patience)
         TRIPWIRE.reset()
-        return thumbnail, extras.write_info(self.ydl, self.info, self.work_dir)
+        return thumbnail, extras.write_info(self.info, self.work_dir)
 
 
 def _check(info: Info) -> None:

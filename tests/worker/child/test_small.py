@@ -182,9 +182,42 @@ def test_pictures_are_told_by_their_first_bytes() -> None:
     assert {head: extras.image_type(head) for head in heads} == heads
 
 
-def test_secrets_are_removed_at_any_depth() -> None:
-    info = {"title": "x", "cookies": "a=b", "formats": [{"url": "u", "http_headers": {"Cookie": "a"}}]}
-    assert extras.without_secrets(info) == {"title": "x", "formats": [{"url": "u"}]}
+SIGNED = "https://cdn.example/x?signature=SECRET"
+HEADERS = {"Cookie": "SECRET", "Authorization": "SECRET"}
+
+
+def test_the_info_holds_what_describes_and_nothing_signed(tmp_path: Path) -> None:
+    private = {"http_headers": HEADERS, "cookies": "SECRET", "url": SIGNED, "manifest_url": SIGNED}
+    stream = {
+        **private,
+        "format_id": "1",
+        "height": 720,
+        "fragment_base_url": SIGNED,
+        "fragments": [{"url": SIGNED}],
+    }
+    info = {
+        **private,
+        "id": "x",
+        "title": "A ferry \ud800",
+        "webpage_url": "https://me:SECRET@a.example/x",
+        "formats": [stream],
+        "subtitles": {"en": [{"ext": "vtt", "url": SIGNED}]},
+        "automatic_captions": {"de": [{"ext": "vtt", "url": SIGNED}]},
+        "chapters": [{"title": "One", "start_time": 0, "end_time": 1, "url": SIGNED}],
+        "tags": ["sea", {"url": SIGNED}],
+        "description": {"url": SIGNED},
+        "heatmap": [SIGNED],
+        "a_key_of_tomorrow": SIGNED,
+    }
+    text = extras.write_info(info, tmp_path).read_text()
+    assert "SECRET" not in text
+    kept = json.loads(text)
+    assert kept["title"] == "A ferry ?"
+    assert kept["webpage_url"] == "https://a.example/x"
+    assert kept["formats"] == [{"format_id": "1", "height": 720}]
+    assert (kept["subtitles"], kept["automatic_captions"]) == (["en"], ["de"])
+    assert kept["chapters"] == [{"title": "One", "start_time": 0, "end_time": 1}]
+    assert kept["tags"] == ["sea"]
 
 
 def test_a_budget_stops_whoever_reads_too_much() -> None:
