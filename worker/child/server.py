@@ -125,17 +125,37 @@ class ChildServer:
         return await asyncio.shield(self._current)
 
     async def _keep(self, home: str) -> None:
-        """Run one warm process after the other until cancelled."""
+        """Run one warm process after the other until cancelled; nothing else may end this."""
         while True:
-            warm = await WarmProcess.start(home)
             try:
-                await self._announce(warm)
-                await warm.gone.wait()
+                await self._run_one(home)
                 log.warning("the warm process died; starting another one")
-            finally:
-                self._current = asyncio.get_running_loop().create_future()
-                await warm.stop()
+            except Exception as error:  # no process or descriptor to be had, for now
+                log.exception("the warm process could not be kept; trying again")
+                self._fail(f"the warm process could not be kept: {error!r}")
+            self._current = self._next()
             await asyncio.sleep(_RESTART_PAUSE)
+
+    async def _run_one(self, home: str) -> None:
+        warm = await WarmProcess.start(home)
+        try:
+            await self._announce(warm)
+            await warm.gone.wait()
+        finally:
+            self._current = self._next()
+            await warm.stop()
+
+    def _next(self) -> "asyncio.Future[WarmProcess]":
+        """What to wait for from now on. One that is done speaks of the past; on any other somebody waits."""
+        if self._current is not None and not self._current.done():
+            return self._current
+        return asyncio.get_running_loop().create_future()
+
+    def _fail(self, words: str) -> None:
+        """Tell everybody who waits for a warm process that there is none."""
+        if self._current is not None and not self._current.done():
+            self._current.set_exception(ChildCrashed(words))
+            self._current.exception()  # marks it as seen: nobody may be waiting
 
     async def _announce(self, warm: WarmProcess) -> None:
         current = self._current
@@ -147,8 +167,7 @@ class ChildServer:
         except (TimeoutError, WarmProcessDied) as error:
             await warm.stop()
             words = " / ".join(warm.last_words)
-            current.set_exception(ChildCrashed(f"the warm process did not get warm: {error!r} {words}"))
-            current.exception()  # marks it as seen: nobody may be waiting
+            self._fail(f"the warm process did not get warm: {error!r} {words}")
 
 
 async def _fork(warm: WarmProcess) -> tuple[WarmProcess, int, socket.socket]:
