@@ -7,6 +7,7 @@ whose outbound sockets are Python's. It starts when it is first needed.
 import logging
 import select
 import socket
+import struct
 import threading
 from dataclasses import dataclass
 from functools import cache
@@ -75,14 +76,28 @@ def _accept(server: socket.socket) -> None:
 
 def _serve(client: socket.socket) -> None:
     with client:
-        try:
-            _carry(client)
-        except Abort as abort:  # the tripwire keeps it; curl only learns that it did not work
-            log.info("the proxy refused: %s", abort)
-            _answer(client, b"403 Forbidden")
-        except OSError as error:
-            log.debug("the proxy failed: %s", error)
-            _answer(client, b"502 Bad Gateway")
+        upstream = _connect(client)
+        if upstream is None:
+            return
+        with upstream:
+            try:
+                _relay(client, upstream)
+            except (OSError, Abort) as error:  # a response is under way: no word of ours may get into it
+                log.info("the proxy broke off: %s", error)
+                _break_off(client)
+
+
+def _connect(client: socket.socket) -> socket.socket | None:
+    """Read the request and pass it on; None when that did not work and the client was told so."""
+    try:
+        return _begin(client)
+    except Abort as abort:  # the tripwire keeps it; curl only learns that it did not work
+        log.info("the proxy refused: %s", abort)
+        _answer(client, b"403 Forbidden")
+    except (OSError, ValueError) as error:  # ValueError: a host that no resolver takes
+        log.debug("the proxy failed: %s", error)
+        _answer(client, b"502 Bad Gateway")
+    return None
 
 
 def _answer(client: socket.socket, status: bytes) -> None:
@@ -92,20 +107,29 @@ def _answer(client: socket.socket, status: bytes) -> None:
         log.debug("the proxy's client has gone")
 
 
-def _carry(client: socket.socket) -> None:
+def _break_off(client: socket.socket) -> None:
+    """Close with a reset: an orderly end would look like the end of a response without a length."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def _begin(client: socket.socket) -> socket.socket | None:
     client.settimeout(_TIMEOUT)
     head, body = _read_head(client)
     target = parse(head)
     if target is None:
         _answer(client, b"400 Bad Request")
-        return
-    with socket.create_connection((target.host, target.port), timeout=_TIMEOUT) as upstream:
+        return None
+    upstream = socket.create_connection((target.host, target.port), timeout=_TIMEOUT)
+    try:
         if target.is_tunnel:
-            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             upstream.sendall(body)
+            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
         else:
             upstream.sendall(target.head + b"\r\n\r\n" + body)
-        _relay(client, upstream)
+    except BaseException:
+        upstream.close()
+        raise
+    return upstream
 
 
 def _read_head(client: socket.socket) -> tuple[bytes, bytes]:
@@ -124,7 +148,7 @@ def _relay(client: socket.socket, upstream: socket.socket) -> None:
     while True:
         ready, _, _ = select.select([client, upstream], [], [], _IDLE)
         if not ready:
-            return
+            raise TimeoutError(f"no byte for {_IDLE:g} s")
         for source in ready:
             block = source.recv(_BLOCK)
             if not block:
