@@ -1,15 +1,18 @@
 """One web endpoint and two workers: links, cancels and progress find their way between processes."""
 
+import asyncio
 import json
 import socket
 import time
 from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 from websockets.sync.client import connect
 
+from shared.queue import open_queue
 from shared.queue.amqp.topology import EVENTS, event_key
-from tests.processes.cluster import Cluster, gone, until
+from tests.processes.cluster import PATIENCE, Cluster, gone, until
 
 SLOW, MEDIUM = 20_000, 300_000  # bytes a second: nearly a minute, and four seconds
 
@@ -94,6 +97,17 @@ def test_progress_reaches_a_watcher_at_another_process(cluster: Cluster) -> None
     moved = [view["progress"]["done"] for view in views if view["stage"] == "download" and view["progress"]]
     assert len(set(moved)) > 1
     assert moved == sorted(moved)
+
+
+async def test_any_process_that_reaches_rabbitmq_can_watch_a_job(cluster: Cluster) -> None:
+    job_id = cluster.ask(cluster.link(SLOW))
+    queue = open_queue(cluster.rabbit.url)
+    await queue.start()
+    async with asyncio.timeout(PATIENCE), queue.watch(UUID(job_id)) as events:
+        while (event := await anext(events))["stage"] != "download" or "done" not in event:
+            pass
+    await queue.close()
+    assert event["done"] > 0
 
 
 def test_a_watcher_that_never_reads_slows_nobody(cluster: Cluster) -> None:
