@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Self
@@ -10,36 +11,40 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 _NAT64 = IPv6Network("64:ff9b::/96")
+_GLOBAL_IPV6 = IPv6Network("2000::/3")  # all that is given out; everything else is special or unused
 # Not public, whatever this Python version's `is_global` thinks of them.
 _NEVER: tuple[Network, ...] = (
     IPv4Network("0.0.0.0/8"),
     IPv4Network("100.64.0.0/10"),
+    IPv4Network("168.63.129.16/32"),  # answers the machines of one big cloud from inside
     IPv4Network("169.254.0.0/16"),
     IPv4Network("192.0.0.0/24"),
     IPv4Network("192.88.99.0/24"),
     IPv4Network("198.18.0.0/15"),
     IPv4Network("240.0.0.0/4"),
-    IPv6Network("::/96"),  # IPv4-compatible
-    IPv6Network("64:ff9b:1::/48"),  # local NAT64
-    IPv6Network("100::/64"),
     IPv6Network("2001::/23"),  # Teredo, benchmarks, ORCHID
     IPv6Network("2001:db8::/32"),
     IPv6Network("2002::/16"),  # 6to4 leads to whatever IPv4 address is inside
     IPv6Network("3fff::/20"),
-    IPv6Network("5f00::/16"),
-    IPv6Network("fc00::/7"),
-    IPv6Network("fe80::/10"),
-    IPv6Network("fec0::/10"),
 )
+
+
+def meant_by(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one stands for (mapped, NAT64), else the address itself."""
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return address.ipv4_mapped
+        if address in _NAT64:
+            return IPv4Address(int(address) & 0xFFFFFFFF)
+        return IPv6Address(int(address))  # without a scope
+    return address
 
 
 def is_public(address: Address) -> bool:
     """True for an address anybody on the internet can reach; embedded IPv4 addresses count as themselves."""
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            return is_public(address.ipv4_mapped)
-        if address in _NAT64:
-            return is_public(IPv4Address(int(address) & 0xFFFFFFFF))
+    address = meant_by(address)
+    if isinstance(address, IPv6Address) and address not in _GLOBAL_IPV6:
+        return False
     if address.is_multicast or not address.is_global:
         return False
     return not any(address.version == network.version and address in network for network in _NEVER)
@@ -95,12 +100,19 @@ def _resolve(host: str) -> set[Address]:
     return {ipaddress.ip_address(str(entry[4][0])) for entry in found}
 
 
-def may_connect(host: object, port: int, exemptions: tuple[Exemption, ...]) -> bool:
-    """Decide about the literal address a socket is about to use; anything that is no literal is refused."""
+def may_connect(
+    host: object, port: int, exemptions: tuple[Exemption, ...], own: Collection[Address] = ()
+) -> bool:
+    """Decide about the literal address a socket is about to use; anything that is no literal is refused.
+
+    `own` are this machine's addresses; they are as little public as private ones.
+    """
     try:
         address = ipaddress.ip_address(str(host))
     except ValueError:
         return False
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
-    return is_public(address) or any(exemption.covers(address, port) for exemption in exemptions)
+    if is_public(address) and meant_by(address) not in own:
+        return True
+    return any(exemption.covers(address, port) for exemption in exemptions)

@@ -13,7 +13,8 @@ from typing import Any
 
 from shared.errors import Code
 from worker.child.abort import TRIPWIRE
-from worker.child.addresses import Exemption, may_connect
+from worker.child.addresses import Address, Exemption, may_connect
+from worker.child.own import own_addresses
 
 PROGRAMS = frozenset({"deno"})  # yt-dlp runs it without network, files or environment
 _LOOPBACK = ("127.0.0.1", "::1")
@@ -24,6 +25,7 @@ class _Guard:
 
     active = False
     exemptions: tuple[Exemption, ...] = ()
+    own: frozenset[Address] = frozenset()
 
 
 def install() -> None:
@@ -34,6 +36,7 @@ def install() -> None:
 def activate(allowed_addresses: tuple[str, ...]) -> None:
     """Switch the guard on for the rest of this process. Raises ValueError for an unreadable exemption."""
     _Guard.exemptions = tuple(Exemption.parse(entry) for entry in allowed_addresses)
+    _Guard.own = own_addresses()
     _Guard.active = True
 
 
@@ -48,7 +51,7 @@ def _check_address(args: tuple[Any, ...]) -> None:
         return
     if isinstance(address, tuple) and len(address) >= 2 and isinstance(address[1], int):
         host, port = address[0], address[1]
-        if isinstance(host, str) and may_connect(host, port, _Guard.exemptions):
+        if isinstance(host, str) and may_connect(host, port, _Guard.exemptions, _Guard.own):
             return
     raise TRIPWIRE.trip(Code.BLOCKED_ADDRESS, f"refused to connect to {address!r}")
 
