@@ -4,7 +4,6 @@ A token is 21 bytes (artifact id, expiry, flags) in base64url, a dot, and an HMA
 72 characters. Whoever has the link may fetch the file until then; the file name in it is only for people.
 """
 
-import logging
 import re
 import struct
 import time
@@ -139,28 +138,3 @@ def clean_name(name: str) -> str:
 def redact_tokens(text: str) -> str:
     """The text with every link token replaced: who reads a log must not be able to fetch the files."""
     return _TOKEN_IN_TEXT.sub("[token]", text)
-
-
-class RedactTokens(logging.Filter):
-    """Takes tokens out of log records; for uvicorn's access log, whose path is an argument of the record.
-
-    Add it to a handler, or to the logger `uvicorn.access` itself: a logger's filters do not see what its
-    children log.
-    """
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Redact the message and its text arguments; keeps every record."""
-        if isinstance(record.msg, str):
-            record.msg = redact_tokens(record.msg)
-        if isinstance(record.args, tuple):
-            record.args = tuple(_redacted(arg) for arg in record.args)
-        elif record.args:
-            record.args = {name: _redacted(arg) for name, arg in record.args.items()}
-        return True
-
-
-def _redacted(arg: object) -> object:
-    """The argument itself unless its text holds a token: `%d` needs its number, httpx logs URL objects."""
-    text = str(arg)
-    redacted = redact_tokens(text)
-    return arg if redacted == text else redacted

@@ -1,6 +1,5 @@
 """Signed links: what they carry, who can read them, and when they stop."""
 
-import logging
 import threading
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -19,7 +18,6 @@ from shared.links import (
     LinkExpired,
     LinkInvalid,
     Links,
-    RedactTokens,
     clean_name,
     redact_tokens,
 )
@@ -186,14 +184,6 @@ def test_tokens_are_redacted_wherever_they_stand() -> None:
     assert token[-8:] not in redacted
     assert "/f/[token]/film.mp4 HTTP/1.1" in redacted
     assert redact_tokens("nothing to see in /files/a or 1.2") == "nothing to see in /files/a or 1.2"
-
-
-def test_the_access_log_filter_redacts_the_path_and_keeps_the_record() -> None:
-    token = make_token(Links([NEW]))
-    args = ("127.0.0.1:5", "GET", f"/f/{token}/film.mp4", "1.1", 200)
-    record = logging.LogRecord("uvicorn.access", logging.INFO, "", 0, '%s - "%s %s HTTP/%s" %d', args, None)
-    assert RedactTokens().filter(record)
-    assert record.getMessage() == '127.0.0.1:5 - "GET /f/[token]/film.mp4 HTTP/1.1" 200'
 
 
 def settings(folder: Path, **values: object) -> Settings:
