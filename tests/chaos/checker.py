@@ -8,7 +8,7 @@ from shared.models import JobState
 from shared.retry import MAX_CRASHES
 from tests.chaos.chat import Message
 from tests.chaos.evidence import Evidence, JobSeen
-from tests.chaos.plan import Ask, Expected
+from tests.chaos.plan import REFUSALS, Ask, Expected
 
 ENDS = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 MAX_HOPS = 8
@@ -58,6 +58,7 @@ def check(run: Run) -> Verdict:
     table = {"attempted": len(run.attempted), "acknowledged": len(run.acknowledged)}
     table |= {kind: judge.counted[kind] for kind in kinds}
     table |= {"recovered": sum(map(_was_recovered, run.evidence.jobs.values()))}
+    table |= {"failed tries": sum(job.failures for job in run.evidence.jobs.values() if _is_done(job))}
     unfinished = [message for message in run.evidence.messages.values() if not message.shown[-1].is_final]
     table |= {"abandoned messages": len(unfinished)}
     return Verdict(table | run.counts, judge.problems)
@@ -105,7 +106,7 @@ class _Judge:
         elif state == JobState.DONE and ask.expected is Expected.OK:
             self.counted["ok"] += 1
             self._compare(ask, job)
-        elif state == JobState.FAILED and (ask.expected is Expected.FAILED or self._is_quarantined(job)):
+        elif state == JobState.FAILED and (_is_refused(ask, job) or self._is_quarantined(job)):
             self.counted["failed as expected"] += 1
         else:
             facts = f"{job.error}, {job.failures} failures, {job.crashes} crashes, {self._hits(job)} hits"
@@ -169,6 +170,15 @@ class _Judge:
             self.problems.append(f"{evidence.waiting} outbox rows wait")
 
 
+def _is_refused(ask: Ask, job: JobSeen) -> bool:
+    """The site said no for good, as it was to."""
+    return ask.expected is Expected.FAILED and job.error in REFUSALS
+
+
 def _was_recovered(job: JobSeen) -> bool:
     """Done, although an attempt at it came to nothing."""
-    return job.state == JobState.DONE and job.attempt > 1
+    return _is_done(job) and job.attempt > 1
+
+
+def _is_done(job: JobSeen) -> bool:
+    return job.state == JobState.DONE

@@ -6,10 +6,13 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
 
+from shared.errors import Code
+
 SHORTEST = 90.0  # seconds over which requests arrive: every nemesis gets its turn meanwhile
 PACE = 0.75  # seconds between two requests, on average, when there are many
 SHARES = {"slow": 34, "quick": 12, "audio": 6, "transcript": 14, "twin": 14, "hopeless": 10, "again": 10}
 HOPELESS = ("/tube/private-{n}", "/tube/removed-{n}", "/tube/geo-{n}")
+REFUSALS = (Code.PRIVATE, Code.NOT_FOUND, Code.GEO_BLOCKED)  # why those fail, and nothing else may
 CANCELLED = 0.2  # of the slow ones
 
 

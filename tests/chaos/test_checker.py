@@ -29,7 +29,13 @@ def good_run() -> Run:
         original="abc",
         evidence=Evidence(
             jobs={
-                name: JobSeen(name, state, joined_to="job-0" if state == "joined" else None, attempt=2)
+                name: JobSeen(
+                    name,
+                    state,
+                    joined_to="job-0" if state == "joined" else None,
+                    error="private" if state == "failed" else None,
+                    attempt=2,
+                )
                 for name, state in ends.items()
             },
             requests={f"request-{number}": f"job-{number}" for number in range(4)},
@@ -61,6 +67,7 @@ def test_a_good_run_passes() -> None:
         "lost": 0,
         "duplicated": 0,
         "recovered": 1,
+        "failed tries": 0,
         "abandoned messages": 0,
     }
 
@@ -117,6 +124,10 @@ WRONG: dict[str, tuple[Callable[[Run], object], str]] = {
     "a job without an end": (lambda run: job(run, "job-0", state="running"), "has not ended: running"),
     "told what is not so": (lambda run: job(run, "job-2", state="cancelled"), "was told 'failed'"),
     "cancelled by nobody": (lambda run: run.cancels.clear(), "request 3 (/3) ended as cancelled"),
+    "failed for another reason": (
+        lambda run: job(run, "job-2", error="internal"),
+        "ended as failed: internal",
+    ),
     "still pending": (lambda run: run.evidence.undelivered.append("request-0"), "still pending"),
     "a mixed up video": (
         lambda run: run.evidence.files.__setitem__(0, FileSeen("job-0", "job-0/2.video.mp4", "b", "b")),
