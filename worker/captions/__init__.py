@@ -2,7 +2,8 @@
 
     bytes ── read ──> cues ── repair ──> cues ── write_srt, write_vtt, write_txt ... ──> text
 
-`convert` is the whole way in one call. Everything here is pure: no files, no network, no clock.
+`convert` is the whole way in one call, and pure: no files, no network, no clock. The worker takes it through
+`apart.convert_apart`, in a process of its own, because the files come from strangers.
 """
 
 from worker.captions.convert import convert

@@ -1,22 +1,17 @@
-"""The worker's one entry point: a caption file of a site becomes the transcripts a person asked for."""
+"""The one entry point: a caption file of a site becomes the transcripts a person asked for."""
 
 import gc
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from shared.errors import Code, JobError
-from worker.captions.cues import Cue, Transcript, Word
+from worker.captions.cues import Chapter, Cue, Part, Span, Transcript, Word
 from worker.captions.markup import tidy_words
 from worker.captions.prose import write_txt
 from worker.captions.readers import read
 from worker.captions.rolling import repair
 from worker.captions.writers import write_srt, write_vtt
-
-if TYPE_CHECKING:  # types only: what they are made with takes longer to import than a video to convert
-    from shared.options import CaptionFormat, Clip
-    from worker.child.protocol import Chapter
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +24,10 @@ def convert(
     format: str,
     *,
     automatic: bool,
-    formats: Sequence["CaptionFormat"],
-    chapters: Sequence["Chapter"] = (),
-    clip: "Clip | None" = None,
-) -> dict["CaptionFormat", str]:
+    formats: Sequence[str],
+    chapters: Sequence[Chapter] = (),
+    clip: Span | None = None,
+) -> dict[str, str]:
     """Read a caption file once and write it in each of the formats.
 
     `format` is the site's name for what `data` is; `automatic` says whether a machine made it. With
@@ -63,10 +58,10 @@ def _convert(
     data: bytes,
     format: str,
     automatic: bool,
-    formats: Sequence["CaptionFormat"],
-    chapters: Sequence["Chapter"],
-    clip: "Clip | None",
-) -> dict["CaptionFormat", str]:
+    formats: Sequence[str],
+    chapters: Sequence[Chapter],
+    clip: Span | None,
+) -> dict[str, str]:
     cues, skipped = read(data, format)
     if not cues:
         raise JobError(Code.NO_CAPTIONS, f"no cue in {len(data)} bytes of {format}, {skipped} parts broken")
@@ -80,7 +75,7 @@ def _convert(
     return {wanted: WRITERS[wanted](transcript) for wanted in formats}
 
 
-def cut(cues: Iterable[Cue], clip: "Clip") -> list[Cue]:
+def cut(cues: Iterable[Cue], clip: Span) -> list[Cue]:
     """The cues inside the clip, counted from its start; of a cue with word times, the words inside."""
     first, last = round(clip.start * 1000), round(clip.end * 1000)
     result = []
@@ -107,15 +102,10 @@ def _words_inside(cue: Cue, first: int, last: int) -> tuple[Word, ...]:
     return tidy_words(inside)
 
 
-def cut_chapters(chapters: Iterable["Chapter"], clip: "Clip") -> list["Chapter"]:
+def cut_chapters(chapters: Iterable[Chapter], clip: Span) -> list[Part]:
     """The chapters inside the clip, counted from its start."""
     return [
-        chapter.model_copy(
-            update={
-                "start": max(chapter.start - clip.start, 0.0),
-                "end": min(chapter.end, clip.end) - clip.start,
-            }
-        )
+        Part(max(chapter.start - clip.start, 0.0), min(chapter.end, clip.end) - clip.start, chapter.title)
         for chapter in chapters
         if chapter.start < clip.end and chapter.end > clip.start
     ]

@@ -9,15 +9,37 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:  # a type only: the protocol would pull pydantic into everything that reads a caption
-    from worker.child.protocol import Chapter
+from typing import NamedTuple, Protocol
 
 READABLE = 3000  # ms; how long a cue stays when its file gives it no usable end
 MAX_CUES = 200_000  # five times what ten hours of speech have; more is a file made to fill the memory
 
 MAX_TEXT = 20_000  # characters of one cue; nobody can read more at once
+
+
+class Span(Protocol):
+    """A part of the video, in seconds. A protocol, so that reading captions needs no pydantic."""
+
+    @property
+    def start(self) -> float: ...
+
+    @property
+    def end(self) -> float: ...
+
+
+class Chapter(Span, Protocol):
+    """A named part."""
+
+    @property
+    def title(self) -> str: ...
+
+
+class Part(NamedTuple):
+    """A chapter or a clip as captions are made with; times in seconds."""
+
+    start: float
+    end: float
+    title: str = ""
 
 
 class Word(NamedTuple):
@@ -56,7 +78,7 @@ class Transcript:
     """All that a writer needs. `language` is a BCP 47 tag, None when nobody said."""
 
     cues: Sequence[Cue]
-    chapters: Sequence["Chapter"] = ()
+    chapters: Sequence[Chapter] = ()
     language: str | None = None
 
 

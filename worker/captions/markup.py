@@ -14,7 +14,7 @@ LATEST = 1000 * 3_600_000  # ms; a later time is a broken one
 _TAG = re.compile(r"(?i)</?(?:c|i|b|u|s|v|em|strong|font|span|lang|ruby|p|div)(?:[.\s][^<>]{0,500})?/?>")
 _BREAK = re.compile(r"(?i)<br\s*/?>")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_VOICE = re.compile(r"<v(?:\.[^\s<>]{0,100})?[ \t]+([^<>\n]{1,200})>")
+_VOICE = re.compile(r"<v(?:\.[^\s<>]{0,100})?[ \t]++([^<>\n]{1,200})>")
 _STAMP = re.compile(r"<((?:[0-9]{1,4}:)?[0-9]{1,2}:[0-9]{1,2}(?:[.,][0-9]{1,3})?)>")
 
 

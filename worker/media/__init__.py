@@ -9,7 +9,7 @@ process.py  one ffmpeg or ffprobe process: bounded, killable   settings for host
 from worker.media.check import check, verify
 from worker.media.convert import Limits, convert
 from worker.media.plan import Plan, Track, Work, plan
-from worker.media.probe import Kind, MediaInfo, Stream, inspect
+from worker.media.probe import Kind, MediaInfo, Stream, inspect, inspect_all
 
 __all__ = [
     "Kind",
@@ -22,6 +22,7 @@ __all__ = [
     "check",
     "convert",
     "inspect",
+    "inspect_all",
     "plan",
     "verify",
 ]

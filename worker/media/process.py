@@ -1,6 +1,6 @@
-"""One ffmpeg or ffprobe process: in its own process group, read without blocking, gone when cancelled.
+"""One process of a tool: in its own process group, read without blocking, gone when cancelled.
 
-The files come from strangers, so both tools are told which protocols and which containers exist.
+The files come from strangers, so ffmpeg and ffprobe are told which protocols and which containers exist.
 Playlists and concat scripts are no containers here: they could name other files and addresses.
 """
 
@@ -9,7 +9,7 @@ import functools
 import os
 import shutil
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,8 +35,10 @@ def failure(tool: str, stderr: str) -> JobError:
     return JobError(Code.DISK_FULL if full else Code.BROKEN_FILE, detail)
 
 
-async def run(tool: str, args: Sequence[str], feed: Callable[[bytes], None]) -> None:
-    """Run a tool to its end; `feed` gets its standard output piece by piece.
+async def run(
+    tool: str, args: Sequence[str], feed: Callable[[bytes], None], env: Mapping[str, str] | None = None
+) -> None:
+    """Run a tool to its end; `feed` gets its standard output piece by piece. `env` replaces the environment.
 
     Raises JobError(BROKEN_FILE or DISK_FULL) when the tool fails, ConfigError when it is not installed.
     Whatever ends this call early (cancellation, an exception from `feed`) kills the process group first.
@@ -48,6 +50,7 @@ async def run(tool: str, args: Sequence[str], feed: Callable[[bytes], None]) -> 
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
+        env=env,
     )
     assert process.stdout and process.stderr  # noqa: S101 - both are pipes
     tail = bytearray()
