@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Self
 from uuid import UUID
 
@@ -37,7 +38,7 @@ class Reporter:
         self._stage = Stage.PROBE
         self._progress: dict[str, Any] | None = None
         self._changed = asyncio.Event()
-        self._writing = asyncio.Lock()
+        self.silence = asyncio.Lock()  # whoever holds it sees no row written meanwhile
         self._group = asyncio.TaskGroup()
         self._task: asyncio.Task[None] | None = None
 
@@ -47,10 +48,14 @@ class Reporter:
         return self
 
     async def __aexit__(self, *exc_info: Any) -> None:
-        if self._task is not None:
-            async with self._writing:  # a transaction cut short can leave the database locked for a while
-                self._task.cancel()
+        async with self.silence:  # a transaction cut short can leave the database locked for a while
+            self.end()
         await self._group.__aexit__(*exc_info)
+
+    def end(self) -> None:
+        """Write nothing more."""
+        if self._task is not None:
+            self._task.cancel()
 
     async def enter(self, stage: Stage) -> None:
         """A new stage begins."""
@@ -68,20 +73,32 @@ class Reporter:
         self._changed.set()
 
     async def _write_changes(self) -> None:
-        row_due = 0.0
+        row_due, is_owed = 0.0, False
         while True:
-            await self._changed.wait()
-            self._changed.clear()
-            await self._publish(self._fence.job_id, {"stage": self._stage, **(self._progress or {})})
-            now = time.monotonic()
-            if now >= row_due:
-                await self._write_row()
-                row_due = now + ROW_INTERVAL
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, row_due - time.monotonic()) if is_owed else None):
+                    await self._changed.wait()
+            if self._changed.is_set():
+                self._changed.clear()
+                is_owed = True
+                await self._tell_watchers()
+            if is_owed and time.monotonic() >= row_due:
+                is_owed = not await self._write_row()
+                row_due = time.monotonic() + ROW_INTERVAL
             await asyncio.sleep(EVENT_INTERVAL)
 
-    async def _write_row(self) -> None:
+    async def _tell_watchers(self) -> None:
         try:
-            async with self._writing, self._database.write() as session:
+            await self._publish(self._fence.job_id, {"stage": self._stage, **(self._progress or {})})
+        except Exception as error:
+            log.warning("the watchers could not be told: %s", error)
+
+    async def _write_row(self) -> bool:
+        """Whether the row has it now. Raises LeaseLost."""
+        try:
+            async with self.silence, self._database.write() as session:
                 await jobs.report(session, self._fence, self._stage, self._progress)
         except (SQLAlchemyError, OSError) as error:  # the heartbeat decides how long an outage may last
             log.warning("the progress was not written: %s", error)
+            return False
+        return True
