@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,7 +12,7 @@ from shared.database import Database
 from shared.errors import LinkferryError
 from shared.ids import new_id
 from shared.link import Link, link_key
-from shared.models import Artifact, Job, Request, table
+from shared.models import Job, Request, table
 from shared.options import Options
 from shared.outbox import Outbox
 from shared.queue import Queue
@@ -97,7 +97,7 @@ class Intake:
         job = await jobs.find_reusable(session, link_key=key)
         if job is None or job.state.is_active:
             return (None if job is None else job.id), False
-        if not await self._has_files(session, job):
+        if not await jobs.has_files(session, job, self._storage.exists):
             return None, True
         await jobs.prolong(session, job.id, self._retention)
         await jobs.enqueue(session, job.id)
@@ -115,14 +115,6 @@ class Intake:
             link_key=key,
             turn=turn,
         )
-
-    async def _has_files(self, session: AsyncSession, job: Job) -> bool:
-        """A finished job whose files somebody removed by hand does not answer; mark what is gone."""
-        artifacts = (await session.scalars(select(Artifact).where(Artifact.job_id == job.id))).all()
-        lost = [artifact.id for artifact in artifacts if not await self._storage.exists(artifact.storage_key)]
-        if lost:
-            await jobs.mark_deleted(session, lost)
-        return not lost
 
 
 async def cancel(database: Database, queue: Queue, job_id: UUID, request_id: UUID | None = None) -> None:

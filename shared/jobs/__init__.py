@@ -14,6 +14,7 @@ from shared.jobs.ending import announce
 from shared.jobs.fence import Fence, LeaseLost
 from shared.jobs.keeping import (
     expire,
+    has_files,
     known_keys,
     mark_deleted,
     queued_ids,
@@ -60,6 +61,7 @@ __all__ = [
     "flagged",
     "get",
     "get_many",
+    "has_files",
     "identify",
     "insert",
     "join",

@@ -1,6 +1,6 @@
 """What has to be looked after: leases that ran out, retries that are due, files whose time is over."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -63,6 +63,18 @@ async def known_keys(session: AsyncSession, keys: Sequence[str]) -> set[str]:
     """Which of these storage keys belong to an artifact that is not deleted."""
     named = select(Artifact.storage_key).where(Artifact.storage_key.in_(keys), Artifact.deleted_at.is_(None))
     return set(await session.scalars(named))
+
+
+async def has_files(session: AsyncSession, job: Job, exists: Callable[[str], Awaitable[bool]]) -> bool:
+    """Whether every file of a finished job is in storage; one that somebody removed by hand is marked.
+
+    `exists` asks the storage for a key.
+    """
+    artifacts = (await session.scalars(select(Artifact).where(Artifact.job_id == job.id))).all()
+    lost = [artifact.id for artifact in artifacts if not await exists(artifact.storage_key)]
+    if lost:
+        await mark_deleted(session, lost)
+    return not lost
 
 
 async def mark_deleted(session: AsyncSession, artifact_ids: Sequence[UUID]) -> None:
