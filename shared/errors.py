@@ -49,6 +49,7 @@ class Code(StrEnum):
     STALLED = "stalled"
     TIMED_OUT = "timed_out"
     BROKEN_FILE = "broken_file"
+    DAMAGED = "damaged"
     DISK_FULL = "disk_full"
     CRASHED = "crashed"
     INTERNAL = "internal"
@@ -136,6 +137,9 @@ FAILURES: dict[Code, Failure] = {
     ),
     Code.BROKEN_FILE: Failure(
         "What the site sent is not a whole, playable file.", "Send it again later.", Retry.BACKOFF
+    ),
+    Code.DAMAGED: Failure(
+        "What the site has is not a whole, playable file, and it stays so.", "Look for another copy of it."
     ),
     Code.DISK_FULL: Failure(
         "There is no room left to store this.", "Ask the owner of this bot to free some space.", Retry.BACKOFF
