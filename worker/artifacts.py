@@ -1,5 +1,6 @@
 """From a finished file in the work folder to an artifact: names, types, and the move into storage."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from shared.filenames import safe_file_name
 from shared.jobs import Fence
 from shared.models import Artifact, ArtifactKind
-from shared.options import CaptionFormat
+from shared.options import CaptionFormat, MediaFormat
 from shared.storage import Storage
 from worker.child.protocol import CaptionFile
 from worker.media import Kind, MediaInfo
@@ -25,6 +26,8 @@ CONTENT_TYPES = {
     "jpg": "image/jpeg",
     "png": "image/png",
     "webp": "image/webp",
+    "gif": "image/gif",
+    "avif": "image/avif",
     "json": "application/json",
 }
 
@@ -43,29 +46,36 @@ class Draft:
     duration: float | None = None
 
 
-def media_draft(path: Path, facts: MediaInfo, title: str) -> Draft:
-    """The video or audio itself; says what it really is, not what was asked for."""
+def media_draft(path: Path, facts: MediaInfo, wanted: MediaFormat, title: str) -> Draft:
+    """The video or audio itself; says what it really is, whatever it was called where it came from."""
     video = facts.of(Kind.VIDEO)
-    extension = path.suffix.lstrip(".").lower()
+    form = media_format(facts, wanted)
     return Draft(
         kind=ArtifactKind.VIDEO if video else ArtifactKind.AUDIO,
         path=path,
-        format=extension,
-        file_name=safe_file_name(title, extension),
+        format=form,
+        file_name=safe_file_name(title, form),
         height=video[0].height if video else None,
         duration=facts.duration,
     )
 
 
-def caption_draft(folder: Path, text: str, wanted: CaptionFormat, track: CaptionFile, title: str) -> Draft:
-    """One transcript file, written into the folder."""
-    path = folder / f"out.{track.source}.{track.language}.{wanted}"
-    path.write_text(text, encoding="utf-8", newline="")
+def media_format(facts: MediaInfo, wanted: MediaFormat) -> MediaFormat:
+    """What a verified file is: what was asked for, except that webm passes as mkv and sound alone as mp4."""
+    if wanted is MediaFormat.MKV and facts.container == "webm":
+        return MediaFormat.WEBM
+    if wanted is MediaFormat.MP4 and not facts.of(Kind.VIDEO):
+        return MediaFormat.M4A
+    return wanted
+
+
+def caption_draft(path: Path, form: CaptionFormat, track: CaptionFile, title: str) -> Draft:
+    """One transcript file."""
     return Draft(
-        kind=ArtifactKind.TRANSCRIPT if wanted is CaptionFormat.TXT else ArtifactKind.CAPTIONS,
+        kind=ArtifactKind.TRANSCRIPT if form is CaptionFormat.TXT else ArtifactKind.CAPTIONS,
         path=path,
-        format=wanted,
-        file_name=safe_file_name(title, f"{track.language}.{wanted}"),
+        format=form,
+        file_name=safe_file_name(title, f"{track.language}.{form}"),
         language=track.language,
         source=track.source,
     )
@@ -83,12 +93,23 @@ def side_draft(path: Path, title: str) -> Draft:
     )
 
 
-async def to_artifact(draft: Draft, fence: Fence, storage: Storage, retention: int) -> Artifact:
-    """Move the file into storage. The key names the attempt, so that a stale one overwrites nothing."""
-    suffix = f".{draft.language}.{draft.source}" if draft.language else ""
-    stored = await storage.put(
-        f"{fence.job_id}/{fence.attempt}.{draft.kind}{suffix}.{draft.format}", draft.path
-    )
+async def store_all(
+    drafts: Sequence[Draft], fence: Fence, storage: Storage, retention: int
+) -> list[Artifact]:
+    """Move the files into storage, the big ones last; returns the artifacts in the order of the drafts.
+
+    What goes wrong with a small file then leaves the big one in the work folder for the next attempt.
+    """
+    artifacts: list[Artifact] = []
+    for number in reversed(range(len(drafts))):
+        artifacts.insert(0, await _store(drafts[number], number, fence, storage, retention))
+    return artifacts
+
+
+async def _store(draft: Draft, number: int, fence: Fence, storage: Storage, retention: int) -> Artifact:
+    """The key names the attempt, so that a stale one overwrites nothing, and holds no word of a site."""
+    key = f"{fence.job_id}/{fence.attempt}.{number}.{draft.kind}.{draft.format}"
+    stored = await storage.put(key, draft.path)
     return Artifact(
         job_id=fence.job_id,
         kind=draft.kind,
@@ -96,7 +117,7 @@ async def to_artifact(draft: Draft, fence: Fence, storage: Storage, retention: i
         language=draft.language,
         source=draft.source,
         file_name=draft.file_name,
-        content_type=CONTENT_TYPES.get(draft.format, "application/octet-stream"),
+        content_type=content_type(draft),
         storage_key=stored.key,
         size=stored.size,
         sha256=stored.sha256,
@@ -104,3 +125,9 @@ async def to_artifact(draft: Draft, fence: Fence, storage: Storage, retention: i
         duration=draft.duration,
         expires_at=datetime.now(UTC) + timedelta(seconds=retention),
     )
+
+
+def content_type(draft: Draft) -> str:
+    """The media type by format; a container of pictures that holds sound alone is audio."""
+    found = CONTENT_TYPES.get(draft.format, "application/octet-stream")
+    return found.replace("video/", "audio/") if draft.kind is ArtifactKind.AUDIO else found

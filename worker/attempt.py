@@ -2,34 +2,37 @@
 
 import asyncio
 import fcntl
+import logging
 import os
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import jobs
 from shared.database import Database
 from shared.errors import Code, JobError
 from shared.jobs import Fence
-from shared.link import media_key
 from shared.models import Artifact, Job, Stage
 from shared.options import Options
 from shared.settings import Settings
 from shared.storage import Storage
 from worker import media
-from worker.artifacts import Draft, caption_draft, media_draft, side_draft, to_artifact
-from worker.captions import convert as convert_captions
-from worker.child import Child, ChildServer
-from worker.child.protocol import CaptionFile, Identity, Limits, Media
+from worker.artifacts import Draft, media_draft, side_draft, store_all
+from worker.child import Child, ChildCrashed, ChildServer
+from worker.child.protocol import CaptionFile, Identity, Limits, Media, StreamFile
+from worker.media import Kind
 from worker.progress import Reporter
+from worker.transcripts import convert_tracks, missing_note, wanted_languages
+from worker.twins import Twins, identity_of
 
-GENERIC = ("Generic", "HTML5MediaEmbed")
+log = logging.getLogger(__name__)
+
+SIDE_SHARE = 0.25  # of the time that is left: what captions and a thumbnail of a video may take of it
+PROMISED = {"video": {Kind.VIDEO}, "audio": {Kind.AUDIO}, "both": set[Kind]()}  # the last is a guess
 
 
 @dataclass(frozen=True)
@@ -43,166 +46,164 @@ class Tools:
     report: Callable[[UUID, dict[str, object]], Awaitable[None]]  # progress events for watchers
 
 
+@dataclass
+class Fetched:
+    """All that came from the site. `tracks` is None when there should have been some; `extras` are paths."""
+
+    found: Media
+    files: tuple[StreamFile, ...] = ()
+    tracks: tuple[CaptionFile, ...] | None = ()
+    extras: tuple[Path, ...] = ()
+
+
 class Attempt:
     """Carries one claimed job to `done` (or to its twin). `run` returns when the outcome is written."""
 
     def __init__(self, job: Job, tools: Tools) -> None:
         self.fence = Fence(job.id, job.attempt)
         self._link = job.link
-        self._site = job.site
         self._options = Options.model_validate(job.options)
         self._tools = tools
+        self._settings = tools.settings
         self._database = tools.database
+        self._twins = Twins(
+            self.fence, self._options, tools.database, tools.storage, patience=tools.settings.lease
+        )
+        self._clock = asyncio.timeout(tools.settings.download_timeout)
         self.work_dir = work_dir(tools.settings, job.id)
         self.reporter = Reporter(self.fence, tools.database, tools.report)
 
     async def run(self) -> None:
         """Identify, look, fetch, convert, verify, store. Raises JobError, ChildCrashed or LeaseLost."""
-        identity = await self._tools.children.identify(self._link)
-        if identity is not None and await self._is_twin(identity):
-            return
-        with own_folder(self.work_dir, self.fence.attempt) as self.work_dir:
-            await self._work()
+        async with self.reporter:
+            try:
+                async with self._clock:
+                    artifacts = await self._work()
+            except TimeoutError as error:
+                if not self._clock.expired():
+                    raise
+                limit = self._settings.download_timeout
+                raise JobError(Code.TIMED_OUT, f"longer than {limit} s") from error
+        if artifacts is not None:
+            await self._surely(lambda session: jobs.finish(session, self.fence, artifacts))
 
-    async def _work(self) -> None:
-        async with (
-            self.reporter,
-            self._tools.children.open(self.work_dir, self._limits(), self._cookies()) as child,
-        ):
+    async def _work(self) -> list[Artifact] | None:
+        """Everything up to the stored files; None when another job already is about the same media."""
+        if await self._joins(await self._tools.children.identify(self._link)):
+            return None
+        with own_folder(self.work_dir, self.fence.attempt) as self.work_dir:
+            fetched = await self._fetch()
+            return None if fetched is None else await self._make(fetched)
+
+    async def _joins(self, identity: Identity | None) -> bool:
+        """Whether the job has ended as the twin of another; then its progress is nobody's any more."""
+        async with self.reporter.silence:
+            if not await self._twins.joined(identity):
+                return False
+            self.reporter.end()
+        return True
+
+    async def _fetch(self) -> Fetched | None:
+        """Everything that comes from the site, so that the child has ended when the long work begins."""
+        async with self._tools.children.open(self.work_dir, self._limits(), self._cookies()) as child:
             await self.reporter.enter(Stage.PROBE)
             found = await child.probe(self._link)
             is_entry = found.playlist_count is not None  # its result says so, which the entry's own must not
-            if not is_entry and await self._is_twin(identity_of(found)):
-                return
+            if not is_entry and await self._joins(identity_of(found, self._link)):
+                return None
+            _refuse_impossible(found, self._options)
             await self._describe(found)
-            drafts = await self._fetch(child, found)
-        await self._store(drafts)
+            fetched = Fetched(found)
+            if self._options.media:
+                await self.reporter.enter(Stage.DOWNLOAD)
+                fetched.files = await child.download(self._options, self.reporter.downloaded)
+            await self._fetch_captions(child, fetched)
+            async with self._beside("the thumbnail and the info"):
+                thumbnail, info = await child.extras()
+                fetched.extras = (thumbnail, info) if thumbnail else (info,)
+        return fetched
 
-    async def _is_twin(self, identity: Identity) -> bool:
-        """Join the job that already is, or has, the same media; False when this job is the first."""
-        key = media_key(identity.extractor, identity.media_id, self._options)
-        for last_try in (False, True):
-            try:
-                async with self._database.write() as session:
-                    twin = await jobs.identify(session, self.fence, key)
-                    while twin is not None and not await self._has_files(session, twin):
-                        twin = await jobs.identify(session, self.fence, key)
-                    if twin is not None:
-                        await jobs.join(session, self.fence, twin.id)
-                        await jobs.enqueue(session, twin.id)
-                return twin is not None
-            except (
-                IntegrityError
-            ):  # another worker named the same media in the same instant: now it is visible
-                if last_try:
-                    raise
-        return False
+    async def _fetch_captions(self, child: Child, fetched: Fetched) -> None:
+        """They are an extra of a video, and the job itself where nothing else was asked for."""
+        languages = wanted_languages(self._options)
+        if not languages:
+            return
+        await self.reporter.enter(Stage.CAPTIONS)
+        if not self._options.media:
+            fetched.tracks = await child.captions(languages)
+            return
+        fetched.tracks = None
+        async with self._beside("the captions"):
+            fetched.tracks = await child.captions(languages)
 
-    async def _has_files(self, session: AsyncSession, twin: Job) -> bool:
-        """A finished job whose files somebody removed by hand is no twin; mark what is gone."""
-        if twin.state.is_active:
-            return True
-        artifacts = (await session.scalars(select(Artifact).where(Artifact.job_id == twin.id))).all()
-        stored = self._tools.storage
-        lost = [artifact.id for artifact in artifacts if not await stored.exists(artifact.storage_key)]
-        if lost:
-            await jobs.mark_deleted(session, lost)
-        return not lost
-
-    async def _describe(self, found: Media) -> None:
-        _refuse_impossible(found, self._options)
-        note = None
-        if found.playlist_count is not None:
-            note = f"That was a playlist of {found.playlist_count}; this is its first entry."
-        async with self._database.write() as session:
-            await jobs.describe(
-                session,
-                self.fence,
-                title=found.title,
-                duration=found.duration,
-                media=found.model_dump(mode="json"),
-                note=note,
-            )
-
-    async def _fetch(self, child: Child, found: Media) -> list[Draft]:
-        """Everything that comes from the site, then the one ffmpeg pass; the child may end afterwards."""
-        drafts = await self._captions(child, found)
-        if self._options.media:
-            drafts.insert(0, await self._media(child, found))
-        thumbnail, info = await child.extras()
-        return drafts + [side_draft(path, found.title) for path in (thumbnail, info) if path is not None]
-
-    async def _media(self, child: Child, found: Media) -> Draft:
-        await self.reporter.enter(Stage.DOWNLOAD)
-        files = await child.download(self._options, self.reporter.downloaded)
-        await self.reporter.enter(Stage.CONVERT)
-        inputs = [Path(file.path) for file in files]
+    @asynccontextmanager
+    async def _beside(self, what: str) -> AsyncIterator[None]:
+        """Side work: whatever goes wrong with it, even with the child, costs only what it was for."""
+        left = (self._clock.when() or 0.0) - asyncio.get_running_loop().time()
         try:
-            result = await media.convert(inputs, self.work_dir, self._options, self.reporter.converted)
+            async with asyncio.timeout(min(self._settings.stall_timeout, left * SIDE_SHARE)):
+                yield
+        except (JobError, ChildCrashed, TimeoutError) as error:
+            log.warning("the job goes on without %s: %r", what, error)
+
+    async def _make(self, fetched: Fetched) -> list[Artifact]:
+        """What was fetched becomes artifacts in storage."""
+        found, options = fetched.found, self._options
+        patience = self._settings.stall_timeout
+        transcripts, unreadable = await convert_tracks(
+            fetched.tracks or (), found, options, self.work_dir, patience
+        )
+        if not options.media and not transcripts:
+            raise JobError(Code.NO_CAPTIONS, f"of {', '.join(options.languages)}")
+        note = missing_note(options, fetched.tracks, unreadable)
+        drafts = transcripts + [side_draft(path, found.title) for path in fetched.extras]
+        if options.media:
+            drafts.insert(0, await self._media(fetched))
+        duration = found.duration or await _length(fetched.files)
+        if note or duration != found.duration:
+            await self._describe(found, note, duration)
+        await self.reporter.enter(Stage.STORE)
+        return await store_all(drafts, self.fence, self._tools.storage, self._settings.retention)
+
+    async def _media(self, fetched: Fetched) -> Draft:
+        await self.reporter.enter(Stage.CONVERT)
+        found, options = fetched.found, self._options
+        inputs = [Path(file.path) for file in fetched.files]
+        kinds = set[Kind]().union(*(PROMISED[file.kind] for file in fetched.files))
+        limits = media.Limits(self._settings.stall_timeout, self._settings.max_bytes)
+        try:
+            result = await media.convert(inputs, self.work_dir, options, self.reporter.converted, limits)
             await self.reporter.enter(Stage.VERIFY)
-            facts = await media.verify(result, self._options, found.duration)
+            facts = await media.verify(result, options, found.duration, kinds, inputs)
         except JobError as error:
             if error.code is Code.BROKEN_FILE:  # the next attempt is to fetch it anew, not to find it there
                 for path in inputs:
                     path.unlink(missing_ok=True)
+                _refuse_the_same_again(self.work_dir, error, fetched.files)
             raise
-        return media_draft(result, facts, found.title)
+        return media_draft(result, facts, options.format, found.title)
 
-    async def _captions(self, child: Child, found: Media) -> list[Draft]:
-        if not self._options.languages:
-            return []
-        await self.reporter.enter(Stage.CAPTIONS)
-        tracks = await self._wanted_tracks(child)
-        drafts: list[Draft] = []
-        for track in tracks:
-            drafts += await self._transcripts(track, found)
-        if not drafts and not self._options.media:
-            raise JobError(Code.NO_CAPTIONS, f"of {', '.join(self._options.languages)}")
-        return drafts
-
-    async def _wanted_tracks(self, child: Child) -> tuple[CaptionFile, ...]:
-        """Captions that fail never fail a video: they are an extra there, and the job itself in `/subs`."""
-        try:
-            return await child.captions(self._options.languages)
-        except JobError:
-            if not self._options.media:
-                raise
-            return ()
-
-    async def _transcripts(self, track: CaptionFile, found: Media) -> list[Draft]:
-        """One site's track in every format asked for; parsing is work, so it leaves the event loop."""
-
-        def convert() -> list[Draft]:
-            texts = convert_captions(
-                Path(track.path).read_bytes(),
-                track.format,
-                automatic=track.source != "manual",
-                formats=self._options.caption_formats,
-                chapters=found.chapters,
-                clip=self._options.clip,
+    async def _describe(self, found: Media, more: str | None = None, duration: float | None = None) -> None:
+        note = more
+        if found.playlist_count is not None:
+            note = f"That was a playlist of {found.playlist_count}; this is its first entry. {more or ''}"
+        await self._surely(
+            lambda session: jobs.describe(
+                session,
+                self.fence,
+                title=found.title,
+                duration=duration or found.duration,
+                media=found.model_dump(mode="json"),
+                note=note and note.strip(),
             )
-            return [
-                caption_draft(self.work_dir, text, caption_format, track, found.title)
-                for caption_format, text in texts.items()
-            ]
+        )
 
-        try:
-            return await asyncio.to_thread(convert)
-        except JobError:
-            return []
-
-    async def _store(self, drafts: list[Draft]) -> None:
-        await self.reporter.enter(Stage.STORE)
-        artifacts: list[Artifact] = []
-        for draft in drafts:
-            artifacts.append(
-                await to_artifact(draft, self.fence, self._tools.storage, self._tools.settings.retention)
-            )
-        async with self._database.write() as session:
-            await jobs.finish(session, self.fence, artifacts)
+    async def _surely(self, step: Callable[[AsyncSession], Awaitable[None]]) -> None:
+        """Write although the database may be away for a while: the work done so far is worth waiting."""
+        await self._database.write_surely(step, patience=self._settings.lease)
 
     def _limits(self) -> Limits:
-        settings = self._tools.settings
+        settings = self._settings
         return Limits(
             max_bytes=settings.max_bytes,
             wall_clock=settings.download_timeout,
@@ -213,19 +214,13 @@ class Attempt:
 
     def _cookies(self) -> Path | None:
         """A private copy: yt-dlp writes the file back when it closes."""
-        source = self._tools.settings.cookie_file
+        source = self._settings.cookie_file
         if source is None:
             return None
         copy = self.work_dir / "cookies.txt"
         copy.touch(mode=0o600)
         copy.write_bytes(source.read_bytes())
         return copy
-
-
-def identity_of(found: Media) -> Identity:
-    """What makes two links the same media; generic extractors name it after the end of the address only."""
-    media_id = found.webpage_url if found.extractor in GENERIC else found.media_id
-    return Identity(extractor=found.extractor, media_id=media_id)
 
 
 def work_root(settings: Settings) -> Path:
@@ -262,3 +257,18 @@ def _refuse_impossible(found: Media, options: Options) -> None:
     """Say no before a byte is fetched."""
     if options.clip and found.duration and options.clip.start >= found.duration:
         raise JobError(Code.CLIP_OUTSIDE, f"starts at {options.clip.start} of {found.duration}")
+
+
+def _refuse_the_same_again(folder: Path, error: JobError, files: Sequence[StreamFile]) -> None:
+    """Raise JobError(DAMAGED) when files of the very same sizes were broken before: that is what there is."""
+    sizes = " ".join(str(file.size) for file in files)
+    noted = folder / "broken.txt"
+    if noted.exists() and noted.read_text() == sizes:
+        raise JobError(Code.DAMAGED, f"twice: {error.detail}") from error
+    noted.write_text(sizes)
+
+
+async def _length(files: Sequence[StreamFile]) -> float | None:
+    """How long the media is by its files, in seconds, where the site does not say."""
+    infos = await media.inspect_all([Path(file.path) for file in files])
+    return max((info.duration for info in infos if info.duration), default=None)

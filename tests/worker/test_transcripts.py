@@ -1,0 +1,98 @@
+"""What a person is told about captions, and conversions that cost nobody else anything."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.captions import automatic_vtt
+from shared.errors import Code, JobError
+from shared.options import CaptionFormat, Clip, Options
+from worker.captions import apart, convert
+from worker.captions.apart import convert_apart
+from worker.child.protocol import CaptionFile, CaptionSource, Chapter, Media
+from worker.transcripts import WITHHELD, convert_tracks, missing_note, wanted_languages
+
+VTT = b"WEBVTT\n\n00:01.000 --> 00:02.000\nAhoy\n\n00:05.000 --> 00:06.000\nFarewell\n"
+
+
+def track(language: str, path: Path = Path("x"), form: str = "vtt") -> CaptionFile:
+    return CaptionFile(path=str(path), language=language, source=CaptionSource.MANUAL, format=form)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "to", "had", "note"),
+    [
+        (("en",), None, ("en",), None),
+        (("en-US",), None, ("en",), None),
+        (("all",), None, ("en", "de"), None),
+        (("orig",), None, (), "There were no captions."),
+        (("de",), None, (), "There were no captions in German."),
+        (("en", "de", "th"), None, ("en",), "There were no captions in German or Thai."),
+        (("en",), "es", ("en", "es"), None),
+        (("en",), "es", ("en",), "I cannot translate yet, and the site has no captions in Spanish."),
+    ],
+)
+def test_what_is_missing_is_said(
+    wanted: tuple[str, ...], to: str | None, had: tuple[str, ...], note: str | None
+) -> None:
+    options = Options(languages=wanted, translate_to=to)
+    assert missing_note(options, [track(language) for language in had], []) == note
+
+
+def test_captions_that_were_withheld_or_unreadable_are_told_apart_from_none() -> None:
+    options = Options(languages=("en", "de"))
+    assert missing_note(options, None, []) == WITHHELD
+    both = [track("en"), track("de")]
+    assert missing_note(options, both, both[1:]) == "The captions in German could not be read."
+
+
+def test_the_language_to_translate_to_is_asked_of_the_site() -> None:
+    assert wanted_languages(Options(languages=("en",), translate_to="es")) == ("en", "es")
+    assert wanted_languages(Options(languages=("en",), translate_to="en")) == ("en",)
+    assert wanted_languages(Options()) == ()
+
+
+async def test_a_conversion_apart_gives_what_one_here_gives(tmp_path: Path) -> None:
+    source = tmp_path / "captions.0.vtt"
+    source.write_bytes(VTT)
+    clip, chapters = Clip(start=0.5, end=6), [Chapter(start=0, end=9, title="Arrival")]
+    targets = {form.value: tmp_path / f"out.{form}" for form in CaptionFormat}
+    await convert_apart(source, "vtt", targets, automatic=False, chapters=chapters, clip=clip, patience=30)
+    here = convert(
+        VTT,
+        "vtt",
+        automatic=False,
+        formats=[form.value for form in CaptionFormat],
+        chapters=chapters,
+        clip=clip,
+    )
+    assert {form: path.read_text() for form, path in targets.items()} == here
+    assert "Arrival" in here["txt"]
+
+
+@pytest.mark.parametrize("limit", ["memory", "time"])
+async def test_a_file_that_takes_too_much_ends_only_its_own_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    source = tmp_path / "captions.0.vtt"
+    source.write_text(automatic_vtt(60_000))
+    patience = 60.0
+    if limit == "memory":
+        monkeypatch.setattr(apart, "MEMORY", 40 * 1024 * 1024)
+    else:
+        patience = 0.3
+    with pytest.raises(JobError) as caught:
+        await convert_apart(source, "vtt", {"srt": tmp_path / "o.srt"}, automatic=True, patience=patience)
+    assert caught.value.code is (Code.BROKEN_FILE if limit == "memory" else Code.STALLED)
+    assert list(tmp_path.iterdir()) == [source]
+
+
+async def test_a_track_that_cannot_be_read_does_not_spoil_the_others(tmp_path: Path) -> None:
+    (tmp_path / "good").write_bytes(VTT)
+    (tmp_path / "bad").write_bytes(b"<html>Please log in</html>")
+    tracks = [track("de/../../x", tmp_path / "bad"), track("en", tmp_path / "good")]
+    found = Media(extractor="E", media_id="1", webpage_url="", title="t")
+    drafts, unreadable = await convert_tracks(tracks, found, Options(languages=("all",)), tmp_path, 30)
+    assert [draft.language for draft in drafts] == ["en"] * 3
+    assert unreadable == tracks[:1]
+    assert {draft.path.parent for draft in drafts} == {tmp_path}

@@ -1,0 +1,58 @@
+"""Which media a job is about, and whether another job already is about the same."""
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import jobs
+from shared.database import Database
+from shared.jobs import Fence
+from shared.link import media_key
+from shared.options import Options
+from shared.storage import Storage
+from worker.child.protocol import Identity, Media
+
+GENERIC = ("Generic", "HTML5MediaEmbed")  # they name media after the end of its address only
+
+
+def identity_of(found: Media, link: str) -> Identity:
+    """What makes two links the same media; `link` is the job's own, in its canonical spelling.
+
+    Where the site gives no name that is its own, only the whole link tells two media apart.
+    """
+    named = found.extractor not in GENERIC and found.media_id
+    return Identity(extractor=found.extractor, media_id=found.media_id if named else link)
+
+
+class Twins:
+    """Joins a job to its twin. `patience`: seconds the database may be away."""
+
+    def __init__(
+        self, fence: Fence, options: Options, database: Database, storage: Storage, patience: float
+    ) -> None:
+        self._fence = fence
+        self._options = options
+        self._database = database
+        self._storage = storage
+        self._patience = patience
+
+    async def joined(self, identity: Identity | None) -> bool:
+        """Join the job that already is, or has, the same media; False when this job is the first."""
+        if identity is None or not identity.media_id:
+            return False
+        key = media_key(identity.extractor, identity.media_id, self._options)
+
+        async def join(session: AsyncSession) -> bool:
+            return await self._join(session, key)
+
+        try:
+            return await self._database.write_surely(join, self._patience)
+        except IntegrityError:  # another worker named the same media in this instant: now it is visible
+            return await self._database.write_surely(join, self._patience)
+
+    async def _join(self, session: AsyncSession, key: str) -> bool:
+        while (twin := await jobs.identify(session, self._fence, key)) is not None:
+            if twin.state.is_active or await jobs.has_files(session, twin, self._storage.exists):
+                await jobs.join(session, self._fence, twin.id)
+                await jobs.enqueue(session, twin.id)
+                return True
+        return False
