@@ -21,7 +21,8 @@ from worker.child.protocol import Identity
 
 log = logging.getLogger(__name__)
 
-_ANSWER_TIME = 10.0  # seconds until the warm process must answer a request
+_IDENTIFY_PATIENCE = 2.0  # seconds; whoever asks can also find out by fetching
+_SILENCE = 30.0  # seconds without any word while a request waits: dead, not just busy
 _STOP_TIME = 2.0  # seconds to leave by itself once the worker hung up
 # Most of what yt-dlp says is of interest only to whoever looks for a fault.
 _LEVELS = {"DEBUG": logging.DEBUG, "INFO": logging.DEBUG, "WARNING": logging.INFO, "ERROR": logging.ERROR}
@@ -47,6 +48,7 @@ class WarmProcess:
         self._control = control
         self._answers: dict[int, asyncio.Future[Identified | Forked]] = {}
         self._numbers = itertools.count(1)
+        self._heard = loop.time()
         self._log_reader = asyncio.create_task(self._pass_on_log())
         loop.add_reader(control, self._read)
 
@@ -72,9 +74,13 @@ class WarmProcess:
         return cls(process, ours)
 
     async def identify(self, link: str) -> Identity | None:
-        """Ask which video a link means. Raises WarmProcessDied."""
+        """Ask which video a link means; None, too, when the answer takes long. Raises WarmProcessDied."""
         number = next(self._numbers)
-        answer = await self._ask(Identify(request=number, link=link))
+        try:
+            async with asyncio.timeout(_IDENTIFY_PATIENCE):
+                answer = await self._ask(Identify(request=number, link=link))
+        except TimeoutError:
+            return None
         return answer.identity if isinstance(answer, Identified) else None
 
     async def fork(self, end: socket.socket) -> int:
@@ -125,13 +131,17 @@ class WarmProcess:
                 child.set_result(-signal.SIGKILL)
 
     async def _ask(self, request: Identify | Fork, *descriptors: int) -> Identified | Forked:
-        answer: asyncio.Future[Identified | Forked] = asyncio.get_running_loop().create_future()
+        """The answer, however long others are served before; only silence means that it has died."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Identified | Forked] = loop.create_future()
         self._answers[request.request] = answer
+        began = loop.time()
         try:
-            async with asyncio.timeout(_ANSWER_TIME):
-                await self._send(request, *descriptors)
-                return await answer
-        except (TimeoutError, OSError) as error:
+            await self._send(request, *descriptors)
+            while not answer.done():
+                await asyncio.wait([answer], timeout=self._patience_left(began))
+            return answer.result()
+        except OSError as error:
             self._hang_up()
             raise WarmProcessDied(f"the warm process does not answer: {error!r}") from error
         finally:
@@ -139,13 +149,22 @@ class WarmProcess:
 
     async def _send(self, request: Identify | Fork | Signal, *descriptors: int) -> None:
         packet = request.model_dump_json().encode()
+        began = asyncio.get_running_loop().time()
         while not self.gone.is_set():
             try:
                 socket.send_fds(self._control, [packet], descriptors)
                 return
-            except BlockingIOError:  # its queue is full; it empties within milliseconds
+            except BlockingIOError:  # its queue is full; it empties as soon as it is served
+                self._patience_left(began)
                 await asyncio.sleep(0.005)
         raise ConnectionResetError("the warm process has gone")
+
+    def _patience_left(self, began: float) -> float:
+        """Seconds more to wait for a word. Raises TimeoutError when there was none for long."""
+        left = max(began, self._heard) + _SILENCE - asyncio.get_running_loop().time()
+        if left <= 0:
+            raise TimeoutError(f"silent for {_SILENCE:g} s")
+        return left
 
     def _read(self) -> None:
         try:
@@ -154,6 +173,7 @@ class WarmProcess:
             return
         except OSError:
             packet = b""
+        self._heard = asyncio.get_running_loop().time()
         try:
             if packet:
                 self._handle(REPORT.validate_json(packet))
