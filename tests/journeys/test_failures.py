@@ -118,6 +118,45 @@ async def test_a_broken_file_is_fetched_anew_and_not_found_again(service: Servic
     assert (job.failures, site.hits("/media/sample.mp4")) == (1, 1)
 
 
+async def test_what_stays_broken_is_not_fetched_five_times(service: Service) -> None:
+    """Segments prove nothing, so the page's word counts; fetched again they are the same."""
+    asked = await service.ask("/watch/hls?duration=60")
+    view = await service.ended(asked)
+    assert view.error is not None
+    assert (view.state, view.error.code) == (JobState.FAILED, Code.DAMAGED)
+    assert (await service.job(asked.job_id)).attempt == 2
+
+
+async def test_the_time_limit_covers_the_whole_attempt(
+    tmp_path: Path, site: MediaSite, children: ChildServer, hurry: None
+) -> None:
+    settings = settings_for(tmp_path / "data", site, download_timeout=3)
+    async with open_service(settings, site, children) as service:
+        view = await service.get("/embed/sample?media=/big/2MB.mp4", format="webm")
+    assert view.error is not None
+    assert (view.state, view.error.code) == (JobState.FAILED, Code.TIMED_OUT)
+    await until(no_process_left)
+
+
+@pytest.mark.parametrize("step", ["describe", "identify", "finish"])
+async def test_a_database_that_is_away_for_a_moment_costs_no_attempt(
+    service: Service, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    real, refused = getattr(jobs, step), []
+
+    async def refuse_once(*args: object, **values: object) -> object:
+        if not refused:
+            refused.append(args)
+            raise OSError("the disk went away for a moment")
+        return await real(*args, **values)
+
+    monkeypatch.setattr(jobs, step, refuse_once)
+    asked = await service.ask("/media/sample.mp4")
+    assert (await service.ended(asked)).state is JobState.DONE
+    job = await service.job(asked.job_id)
+    assert (job.attempt, job.failures, len(refused)) == (1, 0, 1)
+
+
 @pytest.mark.slow
 async def test_a_site_that_asks_for_rest_gets_it_from_every_job(service: Service, site: MediaSite) -> None:
     first = await service.ask("/fault/status/429/media/sample.mp4?times=1&retry_after=2")

@@ -158,6 +158,31 @@ async def test_a_clip_brings_its_own_captions_counted_from_its_start(busy_servic
     assert {round(start + 4, 2) for start in after if start > 0} <= {round(start, 2) for start in before}
 
 
+async def test_a_file_is_called_by_what_it_is_and_not_by_its_links_ending(
+    service: Service, site: MediaSite
+) -> None:
+    film = site.root / "media" / "film.m4v"
+    film.write_bytes((site.root / "media" / "sample.mp4").read_bytes())
+    try:
+        view = await service.get("/media/film.m4v")
+    finally:
+        film.unlink()
+    assert (view.artifacts[0].format, view.artifacts[0].file_name) == ("mp4", "film.mp4")
+    assert view.duration_seconds == pytest.approx(12, abs=0.5)  # nobody said so but the file
+
+
+async def test_sound_alone_is_called_sound(service: Service) -> None:
+    view = await service.get("/media/sample.m4a")
+    assert (view.artifacts[0].kind, view.artifacts[0].format) == ("audio", "m4a")
+
+
+@pytest.mark.parametrize("stated", [3, 30])
+async def test_a_whole_file_is_good_whatever_length_its_page_states(service: Service, stated: int) -> None:
+    view = await service.get(f"/watch/sample?duration={stated}")
+    assert view.state is JobState.DONE, view.error
+    assert view.artifacts[0].duration_seconds == pytest.approx(12, abs=0.5)
+
+
 HOSTILE = [
     "a/b\\c",
     "../../../etc/passwd",
