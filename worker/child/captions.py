@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from shared.errors import Code, JobError
-from worker.child import describe, failures, tracks
+from worker.child import describe, failures, resuming, tracks
 from worker.child.abort import TRIPWIRE, Abort
 from worker.child.patience import Patience, at_most
 from worker.child.protocol import CaptionFile, Failed
@@ -98,12 +98,12 @@ def _fetch_pick(
 
 
 def _fetch_track(ydl: Downloader, info: Info, track: Track, target: Path) -> None:
+    resuming.start_anew(target)
     if track.get("data") is not None:
         text = track["data"][:MAX_TRACK].encode(errors="replace")
         ydl.budget.add(len(text))
         target.write_bytes(text)
         return
-    target.unlink(missing_ok=True)
     with ydl.budget.at_most(min(MAX_TRACK, ydl.budget.left)):
         # Not the return value: yt-dlp's HLS downloader gives none for captions in several parts.
         ydl.dl(

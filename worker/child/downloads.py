@@ -8,6 +8,7 @@ from typing import Any
 from shared.errors import Code, JobError
 from worker.child import failures, resuming
 from worker.child.formats import Choice, Kind, height_of
+from worker.child.identity import digest
 from worker.child.progress import Meter
 from worker.child.protocol import StreamFile
 from worker.child.wire import Wire
@@ -15,6 +16,7 @@ from worker.child.ydl import Downloader, Info
 
 _NOT_FORMAT = ("formats", "requested_formats", "requested_subtitles", "subtitles", "automatic_captions")
 _SNIFF = 512  # bytes
+_MEDIA_DIGITS = 10
 _UNSAFE = re.compile(r"[^A-Za-z0-9-]+")
 
 
@@ -22,7 +24,7 @@ def fetch_all(
     ydl: Downloader, info: Info, choices: Sequence[Choice], work_dir: Path, wire: Wire | None
 ) -> tuple[StreamFile, ...]:
     """Fetch one format after the other. Raises JobError, Abort or what yt-dlp raises."""
-    targets = [work_dir / file_name(choice) for choice in choices]
+    targets = [work_dir / file_name(choice, _media_of(info)) for choice in choices]
     ydl.budget.start(_bytes_on_disk(targets))
     meter = Meter([choice.size for choice in choices])
     current = 0
@@ -43,12 +45,20 @@ def fetch_all(
         ydl._progress_hooks.remove(hook)
 
 
-def file_name(choice: Choice) -> str:
-    """Our own name for a format's file; nothing a site says decides about a path."""
+def _media_of(info: Info) -> str:
+    return f"{info.get('extractor_key')} {info.get('id')}"
+
+
+def file_name(choice: Choice, media: str) -> str:
+    """Our own name for a format's file; nothing a site says decides about a path.
+
+    It names the media, too: the first entry of a channel may be another one at the next attempt, which must
+    not go on where this one ended.
+    """
     identity = _UNSAFE.sub("_", str(choice.format.get("format_id") or "0"))[:60]
     extension = _UNSAFE.sub("", str(choice.format.get("ext") or ""))[:10] or "bin"
     prefix: dict[Kind, str] = {"both": "media", "video": "video", "audio": "audio"}
-    return f"{prefix[choice.kind]}.{identity}.{extension}"
+    return f"{prefix[choice.kind]}.{digest(media)[:_MEDIA_DIGITS]}.{identity}.{extension}"
 
 
 def _bytes_on_disk(targets: Iterable[Path]) -> int:

@@ -14,6 +14,7 @@ when one fails all the others are tried first. Our pool looks only a little ahea
 """
 
 import concurrent.futures
+import glob
 import itertools
 import json
 import os
@@ -76,6 +77,13 @@ def prepare(target: Path, *, fragmented: bool) -> None:
     else:
         note.unlink(missing_ok=True)
         part.unlink(missing_ok=True)
+
+
+def start_anew(target: Path) -> None:
+    """Remove a file and whatever an earlier download of it, or of another one by that name, left."""
+    for path in target.parent.glob(f"{glob.escape(target.name)}*"):
+        if path.is_file():
+            path.unlink()
 
 
 def _noted_size(note: Path) -> int | None:

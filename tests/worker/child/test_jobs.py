@@ -161,6 +161,21 @@ async def test_caption_renditions_of_hls_are_put_together(
     assert all("-->" in Path(file.path).read_text() for file in files)
 
 
+async def test_no_track_goes_on_where_another_one_was_broken_off(
+    server: ChildServer, limits: MakeLimits, tmp_path: Path, site: MediaSite
+) -> None:
+    stale = "WEBVTT\n\n00:00.000 --> 00:01.000\nof another track\n\n"
+    note = {"downloader": {"current_fragment": {"index": 1}, "part_size": len(stale)}}
+    for place in range(2):
+        (tmp_path / f"captions.{place}.vtt.part").write_text(stale)
+        (tmp_path / f"captions.{place}.vtt.ytdl").write_text(json.dumps(note))
+    async with server.open(tmp_path, limits()) as child:
+        await child.probe(site.url("/watch/hls"))
+        files = await child.captions(["all"])
+    assert len(files) == 2
+    assert not any("another track" in Path(file.path).read_text() for file in files)
+
+
 async def test_one_throttled_track_does_not_spoil_the_others(
     server: ChildServer, limits: MakeLimits, tmp_path: Path, site: MediaSite
 ) -> None:

@@ -13,6 +13,8 @@ import pytest
 
 from shared.options import Options
 from tests.site.server import MediaSite
+from worker.child.downloads import file_name
+from worker.child.formats import Choice
 from worker.child.protocol import Limits, Progress
 from worker.child.server import Child, ChildCrashed, ChildServer
 
@@ -150,10 +152,12 @@ async def test_a_download_killed_after_its_last_byte_ends_well(
     server: ChildServer, limits: MakeLimits, tmp_path: Path, site: MediaSite, extra: int
 ) -> None:
     whole = (site.root / "media" / "sample.mp4").read_bytes()
-    (tmp_path / "media.mp4.mp4.part").write_bytes(whole + bytes(extra))
+    name = file_name(Choice("both", {"format_id": "mp4", "ext": "mp4"}), "Generic sample")
+    (tmp_path / f"{name}.part").write_bytes(whole + bytes(extra))
     async with server.open(tmp_path, limits()) as child:
         await child.probe(site.url("/media/sample.mp4"))
         (file,) = await child.download(Options(), lambda _: None)
+    assert Path(file.path).name == name
     assert Path(file.path).read_bytes()[: len(whole)] == whole
     assert file.size <= len(whole) + 100
 

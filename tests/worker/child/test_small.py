@@ -153,15 +153,22 @@ def test_the_proxy_refuses(head: bytes) -> None:
 @pytest.mark.parametrize(
     ("format_id", "ext", "name"),
     [
-        ("137", "mp4", "video.137.mp4"),
-        ("../../etc/passwd", "m/../p4", "video._etc_passwd.mp4"),
-        ("hls-1080p 60fps", "", "video.hls-1080p_60fps.bin"),
-        ("x" * 300, "mp4", f"video.{'x' * 60}.mp4"),
-        (None, None, "video.0.bin"),
+        ("137", "mp4", "137.mp4"),
+        ("../../etc/passwd", "m/../p4", "_etc_passwd.mp4"),
+        ("hls-1080p 60fps", "", "hls-1080p_60fps.bin"),
+        ("x" * 300, "mp4", f"{'x' * 60}.mp4"),
+        (None, None, "0.bin"),
     ],
 )
 def test_file_names_are_ours(format_id: Any, ext: Any, name: str) -> None:
-    assert file_name(Choice("video", {"format_id": format_id, "ext": ext})) == name
+    kind, media, rest = file_name(Choice("video", {"format_id": format_id, "ext": ext}), "../x").split(".", 2)
+    assert (kind, rest) == ("video", name)
+    assert media.isalnum()
+
+
+def test_another_media_never_goes_on_in_the_file_of_the_first() -> None:
+    choice = Choice("both", {"format_id": "18", "ext": "mp4"})
+    assert file_name(choice, "Youtube a") == file_name(choice, "Youtube a") != file_name(choice, "Youtube b")
 
 
 def test_pages_are_told_from_media() -> None:
