@@ -5,13 +5,13 @@ import contextlib
 import logging
 import signal
 import socket
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self, TypeVar
 
 from worker.child.client import Child, ChildCrashed
+from worker.child.home import Home
 from worker.child.links import MAX_LINK
 from worker.child.protocol import MAX_LINE, Identity, Limits
 from worker.child.warm import WarmProcess, WarmProcessDied
@@ -29,13 +29,18 @@ _TRIES = 2  # a warm process that died is replaced, and the request put to the n
 
 
 class ChildServer:
-    """Owns the warm process and restarts it when it dies. Use as `async with ChildServer() as server`."""
+    """Owns the warm process and restarts it when it dies. Use as `async with ChildServer() as server`.
 
-    def __init__(self) -> None:
+    Its own folder is made below `home`, where those of killed servers are removed; without one it is made
+    among the system's temporary files, which nobody but the system clears.
+    """
+
+    def __init__(self, home: Path | None = None) -> None:
+        self._parent = home
         self._current: asyncio.Future[WarmProcess] | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()
-        self._home: tempfile.TemporaryDirectory[str] | None = None
+        self._home: Home | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -45,10 +50,10 @@ class ChildServer:
         await self.close()
 
     async def start(self) -> None:
-        """Start the warm process and wait until it is warm (about a second). Raises ChildCrashed."""
-        self._home = tempfile.TemporaryDirectory(prefix="linkferry-child-")
+        """Start the warm process and wait until it is warm (about a second). Raises ChildCrashed, OSError."""
+        self._home = await asyncio.to_thread(Home, self._parent)
         self._current = asyncio.get_running_loop().create_future()
-        self._keeper = asyncio.create_task(self._keep(self._home.name))
+        self._keeper = asyncio.create_task(self._keep(str(self._home.path)))
         try:
             await self._warm()
         except BaseException:
@@ -63,7 +68,7 @@ class ChildServer:
             self._keeper = None
         self._current = None
         if self._home is not None:
-            await asyncio.to_thread(self._home.cleanup)
+            await asyncio.to_thread(self._home.remove)
             self._home = None
 
     async def identify(self, link: str) -> Identity | None:

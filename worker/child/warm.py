@@ -27,7 +27,7 @@ _STOP_TIME = 2.0  # seconds to leave by itself once the worker hung up
 # Most of what yt-dlp says is of interest only to whoever looks for a fault.
 _LEVELS = {"DEBUG": logging.DEBUG, "INFO": logging.DEBUG, "WARNING": logging.INFO, "ERROR": logging.ERROR}
 _KEPT_ENVIRONMENT = frozenset(
-    {"PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR"}
+    {"PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR"}
 )
 
 
@@ -222,4 +222,4 @@ def _environment(home: str) -> dict[str, str]:
     root = str(Path(next(iter(worker.__path__))).parent)
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     caches = {"XDG_CACHE_HOME": home, "XDG_CONFIG_HOME": home, "DENO_DIR": home, "DENO_NO_UPDATE_CHECK": "1"}
-    return {**kept, **caches, "HOME": home, "PYTHONPATH": path}
+    return {**kept, **caches, "HOME": home, "TMPDIR": home, "PYTHONPATH": path}
