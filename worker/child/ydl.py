@@ -1,7 +1,10 @@
 """yt-dlp as a child uses it: our options, guarded and counted requests, nothing of the user's own."""
 
 import logging
+import os
+import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +17,7 @@ from shared.errors import Code
 from worker.child import proxy
 from worker.child.abort import TRIPWIRE
 from worker.child.budget import Budget
+from worker.child.process import die_with_parent
 
 try:
     from yt_dlp.networking._curlcffi import CurlCFFIRH
@@ -156,6 +160,20 @@ class Downloader(yt_dlp.YoutubeDL):  # type: ignore[misc]
             if isinstance(error, HTTPError):
                 self.budget.watch(error.response)
             raise
+
+
+def tie_programs() -> None:
+    """Have every program that yt-dlp starts (deno) die with the child that started it; once per process.
+
+    They are in the child's group, which the warm process ends; this is for when that was killed itself.
+    """
+    begin = yt_dlp.utils.Popen.__init__
+
+    def tied(popen: Any, *args: Any, **more: Any) -> None:
+        more.setdefault("preexec_fn", partial(die_with_parent, signal.SIGKILL, os.getpid()))
+        begin(popen, *args, **more)
+
+    yt_dlp.utils.Popen.__init__ = tied
 
 
 def configure_log() -> None:

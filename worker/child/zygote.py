@@ -18,7 +18,7 @@ from worker.child import bounds, guard, links, main, resuming, warmup
 from worker.child.control import MAX_PACKET, REQUEST, Ended, Fork, Forked, Identified, Identify, Signal, Warm
 from worker.child.process import die_with_parent, kill_group
 from worker.child.protocol import Identity
-from worker.child.ydl import configure_log
+from worker.child.ydl import configure_log, tie_programs
 
 log = logging.getLogger("linkferry.child")
 
@@ -139,6 +139,7 @@ def start() -> NoReturn:
     configure_log()
     resuming.install()
     bounds.install()
+    tie_programs()
     extractors = warmup.warm_up()
     guard.install()
     gc.collect()
