@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, case, update
+from sqlalchemy import bindparam, case, or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import db_now
@@ -17,6 +17,7 @@ _ANNOUNCE = (
     update(_REQUESTS)
     .where(_REQUESTS.c.job_id.in_(bindparam("ids", expanding=True)))
     .where(_REQUESTS.c.delivery == Delivery.PENDING)
+    .where(or_(_REQUESTS.c.delivery_after.is_(None), _PULLED))  # else somebody is being told already
     .values(
         delivery=case((_PULLED, Delivery.DELIVERED), else_=Delivery.PENDING),
         delivered_at=case((_PULLED, db_now()), else_=None),

@@ -178,6 +178,17 @@ async def test_who_is_moved_to_a_twin_in_the_moment_that_ends_is_told(office: Of
     assert await office.is_told(bob) is JobState.DONE
 
 
+async def test_who_left_is_told_by_one_deliverer_also_when_the_job_ends_meanwhile(office: Office) -> None:
+    ann = await office.ask("ann")
+    fence = await office.claim()
+    await office.cancel(ann)
+    async with office.database.write() as session:
+        assert len(await deliveries.claim(session, [PLATFORM])) == 1
+    async with office.database.write() as session:
+        assert await jobs.finish_cancelled(session, fence)
+        assert await deliveries.claim(session, [PLATFORM]) == []
+
+
 async def test_a_cancel_that_comes_after_the_result_changes_nothing(office: Office) -> None:
     """The chat showed the result but lost its answer, so the delivery is still pending."""
     ann = await office.ask("ann")
