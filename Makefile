@@ -28,7 +28,8 @@ chaos: ## break everything while requests come in, and count; JOBS=500 runs long
 	@scripts/setup.sh test
 	@CHAOS_JOBS=$(JOBS) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest -s -q tests/chaos/test_chaos.py
 
-check: lint ## formatter, linter, types, layers and the fast tests, in under a minute
+check: lint ## formatter, linter, types, layers and the fast tests, in about a minute
+	@scripts/setup.sh test
 	@$(PYTEST) -q -m "not slow"
 
 lint: ## formatter, linter, types and layers
@@ -45,7 +46,7 @@ fmt: ## format the code and fix what the linter can
 	$(BIN)/ruff check --fix
 
 bench: ## measure, side by side with what it is compared to
-	@scripts/setup.sh check
+	@scripts/setup.sh test
 	@$(BIN)/python -m benchmarks
 
 lock: ## refresh both lock files; ONLY="yt-dlp" moves only that package

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ("journey", "serving", "captions")
+NAMES = ("journey", "throughput", "serving", "captions")
 
 if __name__ == "__main__":
     codes = []
