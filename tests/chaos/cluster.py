@@ -44,16 +44,23 @@ class Member:
         self._cwd = home.folder / "cwd"
         self.process: subprocess.Popen[bytes] | None = None
         self.pids: list[int] = []
+        self._said_before = 0  # bytes in the log that its predecessors wrote
 
     @property
     def is_running(self) -> bool:
         """Whether it lives, be it frozen."""
         return self.process is not None and self.process.poll() is None
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has reached the broker, which it does last."""
+        return READY in self.log.read_bytes()[self._said_before :].decode()
+
     def start(self) -> None:
         """A new process, unless one runs."""
         if self.is_running:
             return
+        self._said_before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", self._module],
@@ -144,16 +151,17 @@ class Cluster:
     async def start(self) -> None:
         """Every process; returns when each has reached the broker, and the topology is a second old."""
         self.workers[0].start()  # alone: it brings the schema up to date
-        await self._ready(self.workers[0])
+        await self.ready(self.workers[0])
         for member in self.members:
             member.start()
         for member in self.members:
-            await self._ready(member)
+            await self.ready(member)
         await asyncio.sleep(1.5)  # RabbitMQ 3.10 loses a quorum queue that is killed in its first second
 
-    async def _ready(self, member: Member) -> None:
+    async def ready(self, member: Member) -> None:
+        """Returns when the process works: what breaks before that ends it, as it should."""
         ends = time.monotonic() + PATIENCE
-        while READY not in member.log.read_text():
+        while not member.is_ready:
             assert member.is_running, f"{member.name} did not start: {member.log.read_text()[-2000:]}"
             assert time.monotonic() < ends, f"{member.name} does not start"
             await asyncio.sleep(0.05)
@@ -164,9 +172,19 @@ class Cluster:
         ends = time.monotonic() + patience
         while time.monotonic() < ends and self.kill_file.exists():
             await asyncio.sleep(0.02)
-        self.kill_file.unlink(missing_ok=True)
-        await asyncio.sleep(0.1)
-        return next((member for member in self.members if not member.is_running), None)
+        try:
+            self.kill_file.unlink()
+        except FileNotFoundError:  # somebody came there, and is dying
+            return await self._dead()
+        return None
+
+    async def _dead(self) -> Member | None:
+        for _ in range(100):
+            for member in self.members:
+                if not member.is_running:
+                    return member
+            await asyncio.sleep(0.05)
+        return None
 
     def revive(self) -> None:
         """Start again what ended by itself, and remember that it did."""

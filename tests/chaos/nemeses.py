@@ -73,7 +73,7 @@ class Nemeses:
             if victim is None:
                 return False
             await asyncio.sleep(self._pause())
-            victim.start()
+            await self._revive(victim)
             return True
 
         return kill
@@ -90,13 +90,17 @@ class Nemeses:
             victim.send(signal.SIGCONT)
         return bool(jobs)
 
+    async def _revive(self, victim: Member) -> None:
+        victim.start()
+        await self._cluster.ready(victim)
+
     async def _restart(self) -> bool:
         """As a deployment does; it hands back what it cannot end in time."""
         victim = await self._busy_worker()
         code = await victim.stop()
         if code:
             self._cluster.surprises.append(f"{victim.name} was stopped and ended with {code}")
-        victim.start()
+        await self._revive(victim)
         return True
 
     async def _busy_worker(self) -> Member:
@@ -130,11 +134,13 @@ class Nemeses:
 
     async def _long_outage(self) -> bool:
         """Nobody can renew, so every running job is lost to its worker: for each that counts as a crash."""
-        jobs = await running_jobs(self._cluster.database_url)
-        self._cluster.history.note("hit", how="outage", jobs=jobs)
+        url = self._cluster.database_url
+        jobs = set(await running_jobs(url))
         await asyncio.to_thread(self._cluster.postgres.stop)
         await asyncio.sleep(LEASE + self._pause())
         await asyncio.to_thread(self._cluster.start_database)
+        jobs.update(await running_jobs(url))  # claimed in the moment before
+        self._cluster.history.note("hit", how="outage", jobs=sorted(jobs))
         return True
 
     async def _cut_database(self) -> bool:
