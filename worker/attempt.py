@@ -26,7 +26,7 @@ from worker.child import Child, ChildCrashed, ChildServer
 from worker.child.protocol import CaptionFile, Identity, Limits, Media, StreamFile
 from worker.media import Kind
 from worker.progress import Reporter
-from worker.transcripts import convert_tracks, missing_note, wanted_languages
+from worker.transcripts import Patience, convert_tracks, missing_note, wanted_languages
 from worker.twins import Twins, identity_of
 
 log = logging.getLogger(__name__)
@@ -139,17 +139,21 @@ class Attempt:
     @asynccontextmanager
     async def _beside(self, what: str) -> AsyncIterator[None]:
         """Side work: whatever goes wrong with it, even with the child, costs only what it was for."""
-        left = (self._clock.when() or 0.0) - asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(min(self._settings.stall_timeout, left * SIDE_SHARE)):
+            async with asyncio.timeout(min(self._settings.stall_timeout, self._left() * SIDE_SHARE)):
                 yield
         except (JobError, ChildCrashed, TimeoutError) as error:
             log.warning("the job goes on without %s: %r", what, error)
 
+    def _left(self) -> float:
+        """Seconds of this attempt that are left."""
+        return (self._clock.when() or 0.0) - asyncio.get_running_loop().time()
+
     async def _make(self, fetched: Fetched) -> list[Artifact]:
         """What was fetched becomes artifacts in storage."""
         found, options = fetched.found, self._options
-        patience = self._settings.stall_timeout
+        time = self._left() * (SIDE_SHARE if options.media else 1.0)
+        patience = Patience(each=self._settings.stall_timeout, together=time)
         transcripts, unreadable = await convert_tracks(
             fetched.tracks or (), found, options, self.work_dir, patience
         )

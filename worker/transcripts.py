@@ -1,7 +1,9 @@
 """The captions of a job: the site's tracks become transcripts, and a sentence says what is missing."""
 
 import logging
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import JobError
@@ -17,6 +19,14 @@ MOST_NAMED = 3  # languages that one sentence names
 WITHHELD = "The site did not hand out its captions just now."
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How many seconds tracks may take: each of them, and all of them."""
+
+    each: float
+    together: float
+
+
 def wanted_languages(options: Options) -> tuple[str, ...]:
     """The languages to ask the site for; it may have a translation of its own to the one wanted."""
     more = (options.translate_to,) if options.translate_to else ()
@@ -24,18 +34,17 @@ def wanted_languages(options: Options) -> tuple[str, ...]:
 
 
 async def convert_tracks(
-    tracks: Sequence[CaptionFile], found: Media, options: Options, folder: Path, patience: float
+    tracks: Sequence[CaptionFile], found: Media, options: Options, folder: Path, patience: Patience
 ) -> tuple[list[Draft], list[CaptionFile]]:
-    """Every track in every format asked for, and the tracks that could not be converted.
-
-    `patience` is how many seconds one of them may take.
-    """
+    """Every track in every format asked for, and the tracks that could not be converted in time or at all."""
     drafts: list[Draft] = []
     unreadable: list[CaptionFile] = []
+    ends = time.monotonic() + patience.together
     for number, track in enumerate(tracks):
         targets = {form: folder / f"transcript.{number}.{form}" for form in options.caption_formats}
+        left = (ends - time.monotonic()) / 2  # one that takes all it can get leaves as much to the others
         try:
-            await _convert(track, targets, found, options, patience)
+            await _convert(track, targets, found, options, min(patience.each, left))
         except (JobError, OSError) as error:
             log.warning("captions in %s could not be converted: %s", track.language, error)
             unreadable.append(track)

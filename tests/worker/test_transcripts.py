@@ -1,5 +1,6 @@
 """What a person is told about captions, and conversions that cost nobody else anything."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from shared.options import CaptionFormat, Clip, Options
 from worker.captions import apart, convert
 from worker.captions.apart import convert_apart
 from worker.child.protocol import CaptionFile, CaptionSource, Chapter, Media
-from worker.transcripts import WITHHELD, convert_tracks, missing_note, wanted_languages
+from worker.transcripts import WITHHELD, Patience, convert_tracks, missing_note, wanted_languages
 
 VTT = b"WEBVTT\n\n00:01.000 --> 00:02.000\nAhoy\n\n00:05.000 --> 00:06.000\nFarewell\n"
 
@@ -92,7 +93,20 @@ async def test_a_track_that_cannot_be_read_does_not_spoil_the_others(tmp_path: P
     (tmp_path / "bad").write_bytes(b"<html>Please log in</html>")
     tracks = [track("de/../../x", tmp_path / "bad"), track("en", tmp_path / "good")]
     found = Media(extractor="E", media_id="1", webpage_url="", title="t")
-    drafts, unreadable = await convert_tracks(tracks, found, Options(languages=("all",)), tmp_path, 30)
+    drafts, unreadable = await convert_tracks(
+        tracks, found, Options(languages=("all",)), tmp_path, Patience(30, 60)
+    )
     assert [draft.language for draft in drafts] == ["en"] * 3
     assert unreadable == tracks[:1]
     assert {draft.path.parent for draft in drafts} == {tmp_path}
+
+
+async def test_tracks_made_to_take_long_do_not_take_all_the_time(tmp_path: Path) -> None:
+    long = automatic_vtt(60_000)
+    for number in range(3):
+        (tmp_path / str(number)).write_text(long)
+    tracks = [track(f"x{number}", tmp_path / str(number)) for number in range(3)]
+    found = Media(extractor="E", media_id="1", webpage_url="", title="t")
+    async with asyncio.timeout(10):
+        result = await convert_tracks(tracks, found, Options(), tmp_path, Patience(each=30, together=0.5))
+    assert result == ([], tracks)
