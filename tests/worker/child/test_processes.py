@@ -244,7 +244,8 @@ async def test_many_children_leave_no_descriptor_in_the_warm_process(
     await one()
     before, ours = warm_process().num_fds(), psutil.Process().num_fds()
     await asyncio.gather(*(one() for _ in range(20)))
-    assert warm_process().num_fds() == before
+    # One that is still importing has a file open now and then.
+    await eventually(lambda: warm_process().num_fds() <= before)
     assert psutil.Process().num_fds() <= ours + 1
 
 

@@ -82,7 +82,9 @@ def fetch_in_memory(
     ydl: Any = SimpleNamespace(budget=budget, dl=fetch, params={"concurrent_fragment_downloads": 8})
     offered = {f"a{chr(97 + n)}": [{"ext": "vtt", "url": "https://site.example/t"}] for n in range(tracks)}
     info = {"id": "x", "subtitles": offered}
-    files = captions.fetch_all(ydl, info, ("all",), folder, Patience(limits), lambda: None)
+    signs: list[int] = []
+    files = captions.fetch_all(ydl, info, ("all",), folder, Patience(limits), lambda: signs.append(1))
+    assert len(signs) >= len(files)  # the worker hears of each one, even of those without a byte
     assert ydl.params["concurrent_fragment_downloads"] == 8
     return [file.language for file in files], waits, budget
 
