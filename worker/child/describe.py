@@ -27,7 +27,7 @@ def describe(info: dict[str, Any], playlist_count: int | None = None) -> Media:
         duration=_positive(info.get("duration")),
         channel=clean(info.get("channel") or info.get("uploader") or "", _MAX_FIELD) or None,
         upload_date=_date(info.get("upload_date")),
-        thumbnail=public_url(info.get("thumbnail") or "") or None,
+        thumbnail=_picture(str(info.get("thumbnail") or "")),
         chapters=_chapters(info),
         offers=formats.offers(offered),
         has_audio=formats.has_audio(offered),
@@ -72,6 +72,11 @@ def public_url(url: str) -> str:
     if len(public) <= _MAX_URL and public.isprintable():
         return public
     return f"{parts.scheme}://{host[:_MAX_FIELD]}/#{identity.digest(public)}"
+
+
+def _picture(url: str) -> str | None:
+    """An address a browser can open, or none: a stand-in for a long one leads nowhere."""
+    return public_url(url) or None if len(url) <= _MAX_URL else None
 
 
 def original_language(info: dict[str, Any]) -> str | None:
