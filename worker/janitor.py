@@ -88,6 +88,8 @@ class Janitor:
             await self._queue.publish(waiting)
 
     async def _tidy(self) -> None:
+        async with self._database.write() as session:
+            await jobs.announce_missed(session)
         await delete_expired(self._tools)
         await delete_orphans(self._tools)
         await delete_ended_work(self._database, work_root(self._tools.settings))

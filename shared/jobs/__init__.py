@@ -10,7 +10,7 @@ reading.py     where a job is
 """
 
 from shared.jobs.cancelling import cancel, finish_cancelled, flagged, leave, retry
-from shared.jobs.ending import announce
+from shared.jobs.ending import announce, announce_missed
 from shared.jobs.fence import Fence, LeaseLost
 from shared.jobs.keeping import (
     expire,
@@ -45,6 +45,7 @@ __all__ = [
     "LeaseLost",
     "Look",
     "announce",
+    "announce_missed",
     "cancel",
     "claim",
     "claim_many",

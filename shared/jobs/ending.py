@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, case, or_, update
+from sqlalchemy import bindparam, case, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import db_now
 from shared.errors import FAILURES, Code, JobError
-from shared.models import PULLED, Delivery, JobState, Request, table
+from shared.models import PULLED, Delivery, Job, JobState, Request, table
 
 _REQUESTS = table(Request)
 _PULLED = _REQUESTS.c.platform.in_(PULLED)
@@ -29,6 +29,20 @@ _ANNOUNCE = (
 async def announce(session: AsyncSession, job_ids: Sequence[UUID]) -> None:
     """These jobs have ended: their requests are due for delivery. Who looks for themselves has it already."""
     await session.execute(_ANNOUNCE, {"ids": list(job_ids)})
+
+
+async def announce_missed(session: AsyncSession) -> int:
+    """Announce ended jobs whose announcement passed somebody by; returns how many jobs.
+
+    That takes an intake that stood still inside its transaction while the whole job went by: rare, but then
+    nothing else would ever look at the request again.
+    """
+    over = Job.state.in_((JobState.DONE, JobState.FAILED, JobState.CANCELLED))
+    missed = select(Request.job_id).join(Request.job).where(over, Request.delivery == Delivery.PENDING)
+    job_ids = (await session.scalars(missed.where(Request.delivery_after.is_(None)).distinct())).all()
+    if job_ids:
+        await announce(session, job_ids)
+    return len(job_ids)
 
 
 def ended() -> dict[str, Any]:

@@ -291,3 +291,15 @@ async def test_whoever_leaves_is_told_without_waiting_for_the_job(database: Data
     async with database.write() as session:
         await jobs.leave(session, leaving)
         assert [request.id for request in await deliveries.claim(session, ["telegram"])] == [leaving]
+
+
+async def test_somebody_whom_the_announcement_passed_by_is_told_in_the_end(database: Database) -> None:
+    await make_job(database)
+    fence = await claim(database)
+    await finish(database, fence)
+    late = await make_request(database, fence.job_id)
+    async with database.write() as session:
+        assert await deliveries.claim(session, ["telegram"]) == []
+        assert await jobs.announce_missed(session) == 1
+        assert [request.id for request in await deliveries.claim(session, ["telegram"])] == [late]
+        assert await jobs.announce_missed(session) == 0
