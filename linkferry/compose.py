@@ -80,7 +80,7 @@ async def running_worker(
     a lone process hands them back at once, and goes on with them at its next start.
     """
     settings = parts.settings
-    async with AsyncExitStack() as stack, ChildServer() as children:
+    async with AsyncExitStack() as stack, ChildServer(settings.data_dir.resolve() / "warm") as children:
         if settings.is_embedded:
             await stack.enter_async_context(alone(parts.database))
             await recover(parts)

@@ -69,6 +69,7 @@ class Attempt:
         self._twins = Twins(
             self.fence, self._options, tools.database, tools.storage, patience=tools.settings.lease
         )
+        self._length: float | None = None  # seconds
         self._clock = asyncio.timeout(tools.settings.download_timeout)
         self.work_dir = work_dir(tools.settings, job.id)
         self.reporter = Reporter(self.fence, tools.database, tools.report)
@@ -85,7 +86,7 @@ class Attempt:
                 limit = self._settings.download_timeout
                 raise JobError(Code.TIMED_OUT, f"longer than {limit} s") from error
         if artifacts is not None:
-            await self._surely(lambda session: jobs.finish(session, self.fence, artifacts))
+            await self._surely(lambda session: jobs.finish(session, self.fence, artifacts, self._length))
 
     async def _work(self) -> list[Artifact] | None:
         """Everything up to the stored files; None when another job already is about the same media."""
@@ -109,7 +110,7 @@ class Attempt:
             await self.reporter.enter(Stage.PROBE)
             found = await child.probe(self._link)
             is_entry = found.playlist_count is not None  # its result says so, which the entry's own must not
-            if not is_entry and await self._joins(identity_of(found, self._link)):
+            if not is_entry and await self._joins(identity_of(found)):
                 return None
             _refuse_impossible(found, self._options)
             await self._describe(found)
@@ -163,9 +164,9 @@ class Attempt:
         drafts = transcripts + [side_draft(path, found.title) for path in fetched.extras]
         if options.media:
             drafts.insert(0, await self._media(fetched))
-        duration = found.duration or await _length(fetched.files)
-        if note or duration != found.duration:
-            await self._describe(found, note, duration)
+        self._length = found.duration or await _length(fetched.files)
+        if note:
+            await self._describe(found, note)
         await self.reporter.enter(Stage.STORE)
         return await store_all(drafts, self.fence, self._tools.storage, self._settings.retention)
 
@@ -187,7 +188,7 @@ class Attempt:
             raise
         return media_draft(result, facts, options.format, found.title)
 
-    async def _describe(self, found: Media, more: str | None = None, duration: float | None = None) -> None:
+    async def _describe(self, found: Media, more: str | None = None) -> None:
         note = more
         if found.playlist_count is not None:
             note = f"That was a playlist of {found.playlist_count}; this is its first entry. {more or ''}"
@@ -196,7 +197,7 @@ class Attempt:
                 session,
                 self.fence,
                 title=found.title,
-                duration=duration or found.duration,
+                duration=found.duration,
                 media=found.model_dump(mode="json"),
                 note=note and note.strip(),
             )

@@ -19,6 +19,7 @@ from worker.child.protocol import Progress
 log = logging.getLogger(__name__)
 
 ROW_INTERVAL = 1.0  # seconds between two writes of the job row: what a terminal elsewhere sees moving
+FIRST_ROW = 0.3  # seconds before the first one: a job that is done by then never needs any
 EVENT_INTERVAL = 0.5  # seconds between two events for watchers
 
 
@@ -73,7 +74,7 @@ class Reporter:
         self._changed.set()
 
     async def _write_changes(self) -> None:
-        row_due, is_owed = 0.0, False
+        row_due, is_owed = time.monotonic() + FIRST_ROW, False
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, row_due - time.monotonic()) if is_owed else None):

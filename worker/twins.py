@@ -14,13 +14,14 @@ from worker.child.protocol import Identity, Media
 GENERIC = ("Generic", "HTML5MediaEmbed")  # they name media after the end of its address only
 
 
-def identity_of(found: Media, link: str) -> Identity:
-    """What makes two links the same media; `link` is the job's own, in its canonical spelling.
+def identity_of(found: Media) -> Identity | None:
+    """What makes two links the same media. None where the site gives no name that is its own.
 
-    Where the site gives no name that is its own, only the whole link tells two media apart.
+    Then only the whole link tells two media apart, and jobs of one link are one from the start.
     """
-    named = found.extractor not in GENERIC and found.media_id
-    return Identity(extractor=found.extractor, media_id=found.media_id if named else link)
+    if found.extractor in GENERIC or not found.media_id:
+        return None
+    return Identity(extractor=found.extractor, media_id=found.media_id)
 
 
 class Twins:

@@ -40,10 +40,10 @@ async def fenced(session: AsyncSession, fence: Fence, **values: Any) -> None:
     await run_fenced(session, fence, HELD.values(**values))
 
 
-async def run_fenced(session: AsyncSession, fence: Fence, statement: Update) -> None:
+async def run_fenced(session: AsyncSession, fence: Fence, statement: Update, **parameters: Any) -> None:
     """Run a statement that starts with `HELD`; LeaseLost when it changed nothing."""
     held = {"held_id": fence.job_id, "held_attempt": fence.attempt}
-    if not await changed(session, statement, held):
+    if not await changed(session, statement, held | parameters):
         raise LeaseLost(f"job {fence.job_id} attempt {fence.attempt}")
 
 

@@ -70,7 +70,11 @@ _CLAIM_THESE = _CLAIM.where(Job.id.in_(bindparam("ids", expanding=True)))
 _RESTING = select(CoolDown.site, CoolDown.until, db_now()).where(
     CoolDown.site.in_(bindparam("sites", expanding=True)), CoolDown.until > db_now()
 )
-_FINISH = HELD.values(state=JobState.DONE, **ended()).returning(table(Job).c.id)
+_FINISH = HELD.values(
+    state=JobState.DONE,
+    duration=func.coalesce(table(Job).c.duration, bindparam("length", type_=Float)),
+    **ended(),
+).returning(table(Job).c.id)
 _STORE = insert(table(Artifact))
 _ONE_CLAIM_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7118002)")
 
@@ -147,9 +151,11 @@ async def join(session: AsyncSession, fence: Fence, target: UUID) -> None:
     await announce(session, (await session.scalars(has_ended)).all())
 
 
-async def finish(session: AsyncSession, fence: Fence, artifacts: Sequence[Artifact]) -> None:
-    """Done: the artifacts and the state in one transaction."""
-    await run_fenced(session, fence, _FINISH)
+async def finish(
+    session: AsyncSession, fence: Fence, artifacts: Sequence[Artifact], duration: float | None = None
+) -> None:
+    """Done: the artifacts and the state in one transaction; the duration too, where the site said none."""
+    await run_fenced(session, fence, _FINISH, length=duration)
     await session.execute(_STORE, [artifact.columns() for artifact in artifacts])
     await announce(session, [fence.job_id])
 
