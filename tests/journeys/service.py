@@ -132,7 +132,7 @@ async def open_service(settings: Settings, site: MediaSite, children: ChildServe
     """The composed service, except that its warm process is one that runs already."""
 
     @asynccontextmanager
-    async def borrowed() -> AsyncIterator[ChildServer]:
+    async def borrowed(*_: object) -> AsyncIterator[ChildServer]:
         yield children
 
     own = compose.ChildServer
