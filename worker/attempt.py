@@ -70,6 +70,7 @@ class Attempt:
             self.fence, self._options, tools.database, tools.storage, patience=tools.settings.lease
         )
         self._length: float | None = None  # seconds
+        self._is_withheld = False  # captions that the site has, but did not hand out this time
         self._clock = asyncio.timeout(tools.settings.download_timeout)
         self.work_dir = work_dir(tools.settings, job.id)
         self.reporter = Reporter(self.fence, tools.database, tools.report)
@@ -86,7 +87,11 @@ class Attempt:
                 limit = self._settings.download_timeout
                 raise JobError(Code.TIMED_OUT, f"longer than {limit} s") from error
         if artifacts is not None:
-            await self._surely(lambda session: jobs.finish(session, self.fence, artifacts, self._length))
+            await self._surely(
+                lambda session: jobs.finish(
+                    session, self.fence, artifacts, self._length, is_whole=not self._is_withheld
+                )
+            )
 
     async def _work(self) -> list[Artifact] | None:
         """Everything up to the stored files; None when another job already is about the same media."""
@@ -161,6 +166,7 @@ class Attempt:
         if not options.media and not transcripts:
             raise JobError(Code.NO_CAPTIONS, f"of {', '.join(options.languages)}")
         note = missing_note(options, fetched.tracks, unreadable)
+        self._is_withheld = fetched.tracks is None
         drafts = transcripts + [side_draft(path, found.title) for path in fetched.extras]
         if options.media:
             drafts.insert(0, await self._media(fetched))

@@ -70,11 +70,13 @@ _CLAIM_THESE = _CLAIM.where(Job.id.in_(bindparam("ids", expanding=True)))
 _RESTING = select(CoolDown.site, CoolDown.until, db_now()).where(
     CoolDown.site.in_(bindparam("sites", expanding=True)), CoolDown.until > db_now()
 )
-_FINISH = HELD.values(
+_DONE = HELD.values(
     state=JobState.DONE,
     duration=func.coalesce(table(Job).c.duration, bindparam("length", type_=Float)),
     **ended(),
-).returning(table(Job).c.id)
+)
+_FINISH = _DONE.returning(table(Job).c.id)
+_FINISH_PARTLY = _DONE.values(link_key=None, media_key=None).returning(table(Job).c.id)
 _STORE = insert(table(Artifact))
 _ONE_CLAIM_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7118002)")
 
@@ -152,10 +154,18 @@ async def join(session: AsyncSession, fence: Fence, target: UUID) -> None:
 
 
 async def finish(
-    session: AsyncSession, fence: Fence, artifacts: Sequence[Artifact], duration: float | None = None
+    session: AsyncSession,
+    fence: Fence,
+    artifacts: Sequence[Artifact],
+    duration: float | None = None,
+    *,
+    is_whole: bool = True,
 ) -> None:
-    """Done: the artifacts and the state in one transaction; the duration too, where the site said none."""
-    await run_fenced(session, fence, _FINISH, length=duration)
+    """Done: the artifacts and the state in one transaction; the duration too, where the site said none.
+
+    A result that is not whole is delivered, but does not answer for its link when it is asked for again.
+    """
+    await run_fenced(session, fence, _FINISH if is_whole else _FINISH_PARTLY, length=duration)
     await session.execute(_STORE, [artifact.columns() for artifact in artifacts])
     await announce(session, [fence.job_id])
 

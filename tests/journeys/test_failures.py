@@ -12,6 +12,7 @@ from shared.retry import MAX_FAILURES
 from tests.journeys.service import Service, no_process_left, open_service, settings_for, until
 from tests.site.server import MediaSite
 from worker.child import ChildServer
+from worker.child.identity import digest
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -110,7 +111,8 @@ async def test_a_broken_file_is_fetched_anew_and_not_found_again(service: Servic
         await jobs.cool_down(session, "127.0.0.1", 1)  # time to put something into the work folder
     asked = await service.ask("/embed/sample")
     await until(lambda: _waits(service, asked.job_id))
-    broken = service.work_dir(asked.job_id) / "media.0.mp4"
+    name = f"media.{digest('HTML5MediaEmbed sample-1')[:10]}.0.mp4"  # as a first attempt would have called it
+    broken = service.work_dir(asked.job_id) / name
     broken.parent.mkdir(parents=True)
     broken.write_bytes((site.root / "media" / "sample.mp4").read_bytes()[:300_000])
     assert (await service.ended(asked)).state is JobState.DONE
@@ -130,9 +132,9 @@ async def test_what_stays_broken_is_not_fetched_five_times(service: Service) -> 
 async def test_the_time_limit_covers_the_whole_attempt(
     tmp_path: Path, site: MediaSite, children: ChildServer, hurry: None
 ) -> None:
-    settings = settings_for(tmp_path / "data", site, download_timeout=3)
+    settings = settings_for(tmp_path / "data", site, download_timeout=1)
     async with open_service(settings, site, children) as service:
-        view = await service.get("/embed/sample?media=/big/2MB.mp4", format="webm")
+        view = await service.get("/embed/sample?media=/big/30MB.mp4", format="webm")
     assert view.error is not None
     assert (view.state, view.error.code) == (JobState.FAILED, Code.TIMED_OUT)
     await until(no_process_left)
@@ -151,7 +153,7 @@ async def test_a_database_that_is_away_for_a_moment_costs_no_attempt(
         return await real(*args, **values)
 
     monkeypatch.setattr(jobs, step, refuse_once)
-    asked = await service.ask("/media/sample.mp4")
+    asked = await service.ask("/tube/ferry")
     assert (await service.ended(asked)).state is JobState.DONE
     job = await service.job(asked.job_id)
     assert (job.attempt, job.failures, len(refused)) == (1, 0, 1)

@@ -9,7 +9,7 @@ from shared.errors import Code, JobError
 from shared.jobs import LeaseLost
 from shared.models import Artifact, Delivery, Job, JobState, OutboxRow, Request
 from shared.retry import MAX_CRASHES, Verdict
-from tests.shared.conftest import SETTINGS, claim, finish, load, make_job, make_request
+from tests.shared.conftest import SETTINGS, an_artifact, claim, finish, load, make_job, make_request
 
 
 async def test_a_new_job_is_queued_with_an_outbox_row(database: Database) -> None:
@@ -291,6 +291,15 @@ async def test_whoever_leaves_is_told_without_waiting_for_the_job(database: Data
     async with database.write() as session:
         await jobs.leave(session, leaving)
         assert [request.id for request in await deliveries.claim(session, ["telegram"])] == [leaving]
+
+
+async def test_a_result_that_is_not_whole_does_not_answer_for_its_link(database: Database) -> None:
+    await make_job(database)
+    fence = await claim(database)
+    async with database.write() as session:
+        await jobs.finish(session, fence, [an_artifact(fence.job_id)], is_whole=False)
+        assert await jobs.find_reusable(session, link_key="https://a.example/1") is None
+    assert (await load(database, fence.job_id)).state is JobState.DONE
 
 
 async def test_somebody_whom_the_announcement_passed_by_is_told_in_the_end(database: Database) -> None:
