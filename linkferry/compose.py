@@ -22,9 +22,10 @@ from shared.results import Results
 from shared.settings import Settings
 from shared.storage import Storage
 from shared.storage.local import LocalStorage
-from worker.attempt import Tools
+from worker.attempt import Tools, work_root
 from worker.child import ChildServer
 from worker.deliver import Deliverer
+from worker.janitor import delete_ended_work
 from worker.service import Worker
 
 
@@ -131,3 +132,4 @@ async def recover(parts: Parts) -> None:
     async with parts.database.read() as session:
         waiting = await jobs.queued_ids(session)
     await parts.queue.publish(waiting)
+    await delete_ended_work(parts.database, work_root(parts.settings))

@@ -3,15 +3,18 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 import pytest_asyncio
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from linkferry.compose import open_parts
 from shared import jobs
+from shared.database import Database
 from shared.models import Artifact, Delivery, Job, JobState, Request
 from tests.journeys.chat import RecordingChat
 from tests.journeys.processes import Home, nothing_left, stop
@@ -96,6 +99,20 @@ def home(tmp_path: Path, site: MediaSite) -> Iterator[Home]:
     assert nothing_left(home)
 
 
+async def _suspend(tree: list[psutil.Process], database: Database) -> None:
+    """Freeze them all, but not in the middle of a write: SQLite's lock would freeze everybody else with them."""
+    for _ in range(20):
+        for process in tree:
+            process.suspend()
+        with suppress(TimeoutError, SQLAlchemyError):
+            async with asyncio.timeout(1), database.write():
+                return
+        for process in tree:
+            process.resume()
+        await asyncio.sleep(0.05)
+    raise AssertionError("it was always writing")
+
+
 @pytest.mark.slow
 async def test_a_worker_that_slept_through_its_lease_writes_nothing_when_it_wakes(
     home: Home, site: MediaSite
@@ -118,8 +135,7 @@ async def test_a_worker_that_slept_through_its_lease_writes_nothing_when_it_wake
             await until(has_bytes)
             asleep = psutil.Process(sleeper.pid)
             tree = [asleep, *asleep.children(recursive=True)]
-            for process in tree:
-                process.suspend()
+            await _suspend(tree, parts.database)
             with home.running(*command, SHARE="1") as other:
                 await until(is_delivered)
                 for process in tree:
