@@ -100,7 +100,7 @@ def home(tmp_path: Path, site: MediaSite) -> Iterator[Home]:
 
 
 async def _suspend(tree: list[psutil.Process], database: Database) -> None:
-    """Freeze them all, but not in the middle of a write: SQLite's lock would freeze everybody else with them."""
+    """Freeze them all, but not in the middle of a write: SQLite's lock would freeze everybody else."""
     for _ in range(20):
         for process in tree:
             process.suspend()
