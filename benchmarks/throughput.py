@@ -169,9 +169,8 @@ async def backlog_cost(parts: Parts) -> float:
         await connection.execute(text("ANALYZE jobs"))
     large, after = await claim_cost(parts), memory()
     growth = large / small
-    print(
-        f"a claim, 10 and 10 000 queued   {small:6.2f} and {large:.2f} ms   ratio {growth:.2f}   (aim {GROWTH_AIM})"
-    )
+    costs = f"{small:6.2f} and {large:.2f} ms"
+    print(f"a claim, 10 and 10 000 queued   {costs}   ratio {growth:.2f}   (aim {GROWTH_AIM})")
     print(f"memory of this process          {before:6.0f} MB and {after:.0f} MB   ratio {after / before:.2f}")
     return max(growth, after / before)
 
