@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, DateTime, Dialect, Float, event, literal
+from sqlalchemy import BindParameter, DateTime, Dialect, Float, Table, event, literal
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
@@ -67,6 +68,12 @@ def _now_sqlite(element: db_now, compiler: SQLCompiler, **kw: Any) -> str:
 def _now_postgresql(element: db_now, compiler: SQLCompiler, **kw: Any) -> str:
     # the statement's own time: a clock that moves within the statement cannot be looked up in an index
     return f"(statement_timestamp() + make_interval(secs => {compiler.process(element.clauses, **kw)}))"
+
+
+def upsert(session: AsyncSession, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An insert that can say what a conflict means, in the words of the session's database."""
+    on_sqlite = session.get_bind().dialect.name == "sqlite"
+    return sqlite.insert(table) if on_sqlite else postgresql.insert(table)
 
 
 class Database:

@@ -1,11 +1,9 @@
 """Which workers are alive: each signs a row every few seconds."""
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database import db_now
+from shared.database import db_now, upsert
 from shared.models import WorkerSign, table
 
 FORGOTTEN = 86_400.0  # seconds after which the row of a worker that never signed off is removed
@@ -13,8 +11,7 @@ FORGOTTEN = 86_400.0  # seconds after which the row of a worker that never signe
 
 async def sign(session: AsyncSession, name: str, slots: int) -> None:
     """This worker is alive, and can carry so many jobs at once."""
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    row = insert(table(WorkerSign)).values(name=name, slots=slots, seen_at=db_now())
+    row = upsert(session, table(WorkerSign)).values(name=name, slots=slots, seen_at=db_now())
     await session.execute(
         row.on_conflict_do_update(index_elements=["name"], set_={"slots": slots, "seen_at": db_now()})
     )

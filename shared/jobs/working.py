@@ -5,12 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Float, Integer, Select, bindparam, func, insert, select, text, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from shared.database import db_now
+from shared.database import db_now, upsert
 from shared.errors import JobError
 from shared.jobs.ending import announce, back_to_queue, ended, quarantined
 from shared.jobs.fence import ACTIVE, HELD, Fence, fenced, run_fenced
@@ -216,8 +214,7 @@ async def resting(session: AsyncSession, sites: Collection[str]) -> dict[str, fl
 
 async def cool_down(session: AsyncSession, site: str, seconds: float) -> None:
     """Let a site rest for everybody; a longer rest already given stays."""
-    dialect_insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    rest = dialect_insert(CoolDown).values(site=site, until=db_now(seconds))
+    rest = upsert(session, table(CoolDown)).values(site=site, until=db_now(seconds))
     longer = rest.on_conflict_do_update(
         index_elements=[CoolDown.site],
         set_={"until": db_now(seconds)},
