@@ -2,19 +2,18 @@
 
 import asyncio
 import signal
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
 import pytest_asyncio
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 
 from linkferry.compose import open_parts
 from shared import jobs
-from shared.database import Database
 from shared.models import Artifact, Delivery, Job, JobState, Request
 from tests.journeys.chat import RecordingChat
 from tests.journeys.processes import Home, nothing_left, stop
@@ -99,18 +98,27 @@ def home(tmp_path: Path, site: MediaSite) -> Iterator[Home]:
     assert nothing_left(home)
 
 
-async def _suspend(tree: list[psutil.Process], database: Database) -> None:
+async def _suspend(tree: list[psutil.Process], database: Path) -> None:
     """Freeze them all, but not in the middle of a write: SQLite's lock would freeze everybody else."""
-    for _ in range(20):
+    for _ in range(50):
         for process in tree:
             process.suspend()
-        with suppress(TimeoutError, SQLAlchemyError):
-            async with asyncio.timeout(1), database.write():
-                return
+        if not await asyncio.to_thread(_is_locked, database):
+            return
         for process in tree:
             process.resume()
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.02)
     raise AssertionError("it was always writing")
+
+
+def _is_locked(database: Path) -> bool:
+    with closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        connection.execute("ROLLBACK")
+        return False
 
 
 @pytest.mark.slow
@@ -135,7 +143,7 @@ async def test_a_worker_that_slept_through_its_lease_writes_nothing_when_it_wake
             await until(has_bytes)
             asleep = psutil.Process(sleeper.pid)
             tree = [asleep, *asleep.children(recursive=True)]
-            await _suspend(tree, parts.database)
+            await _suspend(tree, home.data / "linkferry.db")
             with home.running(*command, SHARE="1") as other:
                 await until(is_delivered)
                 for process in tree:
