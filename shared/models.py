@@ -23,7 +23,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from shared.database import UtcDateTime, db_now
 from shared.errors import Code
 from shared.ids import new_id
-from shared.states import PULLED, ArtifactKind, Delivery, JobState, Stage
+from shared.states import PULLED, ArtifactKind, Delivery, JobState, Role, Stage
 
 
 def _words(kind: type[StrEnum], length: int = 32) -> Enum:
@@ -42,13 +42,17 @@ __all__ = [
     "Artifact",
     "ArtifactKind",
     "Base",
+    "ChatSettings",
     "CoolDown",
     "Delivery",
     "Job",
     "JobState",
+    "Member",
     "OutboxRow",
     "Request",
+    "Role",
     "Stage",
+    "Upload",
     "WorkerSign",
     "table",
 ]
@@ -69,10 +73,12 @@ class Base(DeclarativeBase):
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it
         datetime: UtcDateTime(),
         dict[str, Any]: JSON(none_as_null=True),
+        list[str]: JSON(none_as_null=True),
         JobState: _words(JobState),
         Stage: _words(Stage),
         ArtifactKind: _words(ArtifactKind),
         Delivery: _words(Delivery),
+        Role: _words(Role),
         Code: _words(Code),
     }
 
@@ -148,12 +154,14 @@ class Job(Base):
 class Request(Base):
     """One person asked for one thing in one place. `event_key` is the platform's id of the event.
 
-    `delivery_after` is empty until there is something to deliver.
+    `delivery_after` is empty until there is something to deliver. `reply_to` is the message that asked, where
+    a platform shows answers beside it; `as_link` asks for a link also where the file itself could be sent.
     """
 
     __tablename__ = "requests"
     __table_args__ = (
         Index("ix_requests_job_id", "job_id"),
+        Index("ix_requests_person", "platform", "user_id", "id"),
         Index(
             "ix_requests_due",
             "delivery_after",
@@ -169,6 +177,8 @@ class Request(Base):
     thread_id: Mapped[str | None] = mapped_column(String(255))
     user_id: Mapped[str] = mapped_column(String(255))
     status_message: Mapped[str | None] = mapped_column(String(255))
+    reply_to: Mapped[str | None] = mapped_column(String(255))
+    as_link: Mapped[bool] = mapped_column(default=False)
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))
     cancelled: Mapped[bool] = mapped_column(default=False)
     delivery: Mapped[Delivery] = mapped_column(default=Delivery.PENDING)
@@ -218,6 +228,40 @@ class OutboxRow(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))
     created_at: Mapped[datetime] = mapped_column(default=db_now())
+
+
+class ChatSettings(Base):
+    """What a chat wants unless a message says otherwise. `choice` is empty: ask about every plain link."""
+
+    __tablename__ = "chat_settings"
+
+    platform: Mapped[str] = mapped_column(String(32), primary_key=True)
+    chat_id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    choice: Mapped[str | None] = mapped_column(String(16))
+    languages: Mapped[list[str]] = mapped_column(default=list)
+    as_link: Mapped[bool] = mapped_column(default=False)
+
+
+class Member(Base):
+    """A person or a chat of a platform, and what it may do. `subject` is the platform's own id."""
+
+    __tablename__ = "members"
+
+    platform: Mapped[str] = mapped_column(String(32), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(255), primary_key=True)
+    role: Mapped[Role]
+    name: Mapped[str | None] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(default=db_now())
+
+
+class Upload(Base):
+    """A file that a platform has already, under its own id, so that it need not be sent again."""
+
+    __tablename__ = "uploads"
+
+    platform: Mapped[str] = mapped_column(String(32), primary_key=True)
+    artifact_id: Mapped[UUID] = mapped_column(ForeignKey("artifacts.id"), primary_key=True)
+    file_id: Mapped[str] = mapped_column(String(255))
 
 
 class CoolDown(Base):

@@ -74,10 +74,11 @@ class Clip(Frozen):
 class Options(Frozen):
     """Everything that decides what a job produces; equal options on one link are one job.
 
-    `media` is False for a transcript-only job. `languages` are caption languages as the person wrote
+    `probe_only` ends once it is known what the link offers: no file comes of it. `media` is False for a transcript-only job. `languages` are caption languages as the person wrote
     them, in order of preference; empty means: no captions wanted.
     """
 
+    probe_only: bool = False
     media: bool = True
     quality: Quality = Quality.P1080
     format: MediaFormat = MediaFormat.MP4

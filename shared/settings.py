@@ -96,11 +96,24 @@ class Settings(BaseSettings):
     )
     link_ttl: int = Field(DAY, ge=60, le=7 * DAY, description="Seconds a signed link lives, 7 days at most.")
     retention: int = Field(7 * DAY, ge=60, description="Seconds a finished file is kept.")
+    telegram_token: str = Field("", repr=False, description="The Telegram bot's token. Empty: no Telegram.")
+    telegram_api_url: str = Field(
+        "https://api.telegram.org", description="The Bot API server; one of your own lifts 50 MB to 2000 MB."
+    )
+    telegram_webhook_secret: str = Field(
+        "",
+        repr=False,
+        pattern=r"^[A-Za-z0-9_-]{0,256}$",
+        description="With an https LINKFERRY_PUBLIC_URL: updates come by webhook. Empty: by polling.",
+    )
+    telegram_allowed: CommaSeparated = Field(
+        (), description="Ids of people and groups that may use the bot; the first person is its owner."
+    )
     log_format: Literal["auto", "text", "json"] = Field(
         "auto", description="`auto`: text on a terminal, else json."
     )
 
-    @field_validator("secret_keys", "api_keys", "allowed_addresses", mode="before")
+    @field_validator("secret_keys", "api_keys", "allowed_addresses", "telegram_allowed", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

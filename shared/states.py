@@ -53,3 +53,11 @@ class Delivery(StrEnum):
 
     PENDING = "pending"
     DELIVERED = "delivered"
+
+
+class Role(StrEnum):
+    """What a person or a chat may do. Whoever has no role may do nothing."""
+
+    OWNER = "owner"
+    ALLOWED = "allowed"
+    DENIED = "denied"
