@@ -29,6 +29,7 @@ from sqlalchemy import func, select, text
 from bots.intake import Origin
 from linkferry.compose import Parts, open_parts
 from shared import jobs
+from shared.chat.deliver import Deliverer
 from shared.jobs import Fence
 from shared.link import Link
 from shared.models import Artifact, ArtifactKind, Delivery, Job, Request
@@ -37,7 +38,6 @@ from shared.results import JobView
 from shared.settings import Settings
 from tests.services import private_postgres, private_rabbit
 from worker.attempt import Tools
-from worker.deliver import Deliverer
 from worker.service import Worker
 
 AIM, LEAST = 500, 250  # jobs a second

@@ -1,8 +1,9 @@
 """Following a job until it ends: events where they reach this process, the database where they do not."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import suppress
+from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +34,22 @@ class Follower:
             place = await jobs.position(session, job)
             wait = await jobs.eta(session, place, await presence.slots(session, self._lease))
         return self._results.view(job, place, wait)
+
+    async def views(self, job_ids: Sequence[UUID]) -> dict[UUID, JobView]:
+        """Many jobs as they are now, in three questions."""
+        async with self._database.read() as session:
+            found = await jobs.get_many(session, job_ids)
+            waiting = [job.id for job in found.values() if job.state is JobState.QUEUED]
+            places = await jobs.positions(session, waiting) if waiting else {}
+            slots = await presence.slots(session, self._lease) if waiting else 0
+            last = await jobs.eta(session, 1, 1) if waiting else None
+        return {
+            job.id: self._results.view(
+                job, place, last * ceil(place / max(1, slots)) if last and place else None
+            )
+            for job in found.values()
+            for place in (places.get(job.id),)
+        }
 
     async def follow(self, job_id: UUID, poll: float = 1.0) -> AsyncGenerator[JobView, None]:
         """Every change of the job, ending with the view of its end. `poll` in seconds is the slowest pace.

@@ -26,13 +26,19 @@ LOOKS = 10  # at what others do with the same link in the same instant; two are 
 
 @dataclass(frozen=True)
 class Origin:
-    """Who asked, where, in which event. `event_key` is unique per event, also when it arrives twice."""
+    """Who asked, where, in which event. `event_key` is unique per event, also when it arrives twice.
+
+    `status_message` is one that is shown already, and that this request takes over.
+    """
 
     platform: str
     chat_id: str
     user_id: str
     event_key: str
     thread_id: str | None = None
+    reply_to: str | None = None
+    status_message: str | None = None
+    as_link: bool = False
 
     @property
     def user_key(self) -> str:

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from shared.models import Artifact, JobState, Stage
-from shared.results import ArtifactView, JobView
+from shared.chat.words import describe, facts, share, stage_words, time_words
+from shared.models import Artifact, JobState
+from shared.results import JobView
 from shared.storage import Storage
 
 BAR_WIDTH = 24
@@ -19,16 +20,6 @@ SHORTEST_BAR = 6
 GAP = "  "
 BARS = {True: ("━", "╌"), False: ("#", "-")}  # by whether the terminal speaks UTF-8
 JOINERS = "\u200c\u200d"  # invisible, but parts of Persian words and of emoji
-
-STAGE_WORDS = {
-    Stage.PROBE: "Looking at the link",
-    Stage.DOWNLOAD: "Downloading",
-    Stage.CAPTIONS: "Fetching captions",
-    Stage.CONVERT: "Converting",
-    Stage.VERIFY: "Checking the file",
-    Stage.STORE: "Storing",
-}
-UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def status_line(view: JobView, *, width: int = 120, unicode: bool = True) -> str:
@@ -48,60 +39,14 @@ def status_line(view: JobView, *, width: int = 120, unicode: bool = True) -> str
 
 def _running_line(view: JobView, width: int, marks: tuple[str, str]) -> str:
     progress = view.progress or {}
-    words, facts = f"{stage_words(view):<19}", _facts(progress)
-    share = _share(progress)
-    if share is not None:
-        room = min(BAR_WIDTH, width - len(GAP.join([words, f"{share:4.0%}", *facts])) - 1)
-        full = round(share * room)
+    words, numbers = f"{stage_words(view):<19}", facts(progress)
+    done = share(progress)
+    if done is not None:
+        room = min(BAR_WIDTH, width - len(GAP.join([words, f"{done:4.0%}", *numbers])) - 1)
+        full = round(done * room)
         bar = marks[0] * full + marks[1] * (room - full) + " " if room >= SHORTEST_BAR else ""
-        facts.insert(0, f"{bar}{share:4.0%}")
-    return GAP.join([words, *facts]).rstrip()
-
-
-def _share(progress: dict[str, float]) -> float | None:
-    """How much is done, from 0 to 1; None when nobody knows."""
-    done, total, fraction = progress.get("done"), progress.get("total"), progress.get("fraction")
-    if fraction is None and done is not None and total:
-        fraction = done / total
-    return None if fraction is None else min(1.0, max(0.0, fraction))
-
-
-def _facts(progress: dict[str, float]) -> list[str]:
-    facts = []
-    done, total = progress.get("done"), progress.get("total")
-    if done:
-        facts.append(f"{size_words(done)} of {size_words(total)}" if total else size_words(done))
-    if speed := progress.get("speed"):
-        facts.append(f"{size_words(speed)}/s")
-    if (eta := progress.get("eta")) is not None:
-        facts.append(f"{time_words(eta)} left")
-    return facts
-
-
-def stage_words(view: JobView) -> str:
-    """What the job does now, without numbers: it changes only when something else begins."""
-    if view.state is JobState.QUEUED and view.retry_in is not None:
-        return f"Trying again soon. {view.error.message if view.error else ''}".strip()
-    if view.state is not JobState.RUNNING:
-        return view.state.capitalize()
-    return STAGE_WORDS.get(view.stage, "Starting") if view.stage else "Starting"
-
-
-def size_words(size: float) -> str:
-    """A size in bytes for people: 1.5 MB."""
-    for unit in UNITS:
-        amount = f"{size:.0f}" if unit == "B" or size >= 99.95 else f"{size:.1f}"
-        if float(amount) < 1000:
-            break
-        size /= 1000
-    return f"{amount} {unit}"
-
-
-def time_words(seconds: float) -> str:
-    """A length in seconds as 1:20 or 1:02:03."""
-    minutes, rest = divmod(round(max(0.0, seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+        numbers.insert(0, f"{bar}{done:4.0%}")
+    return GAP.join([words, *numbers]).rstrip()
 
 
 def plain(text: str) -> str:
@@ -154,18 +99,6 @@ def print_result(view: JobView, console: Console) -> None:
         if artifact.url:
             # unbroken in a terminal too: what is copied from it must be the whole link
             console.print(Text(f"    {artifact.url}", style="cyan"), soft_wrap=True)
-
-
-def describe(artifact: ArtifactView) -> str:
-    """What was really delivered: kind, height, format, language, size."""
-    words = [str(artifact.kind)]
-    if artifact.height:
-        words.append(f"{artifact.height}p")
-    words.append(artifact.format)
-    if artifact.language:
-        words.append(f"{artifact.language}, {artifact.source}" if artifact.source else artifact.language)
-    words.append(size_words(artifact.size_bytes))
-    return " · ".join(words)
 
 
 async def save_files(artifacts: Sequence[Artifact], storage: Storage, folder: Path) -> AsyncIterator[Path]:

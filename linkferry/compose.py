@@ -12,6 +12,7 @@ from bots.follow import Follower
 from bots.intake import Intake
 from shared import deliveries, jobs
 from shared.chat import MessageClient
+from shared.chat.deliver import Deliverer
 from shared.database import Database
 from shared.errors import ConfigError
 from shared.keys import load_keys
@@ -24,7 +25,6 @@ from shared.storage import Storage
 from shared.storage.local import LocalStorage
 from worker.attempt import Tools, work_root
 from worker.child import ChildServer
-from worker.deliver import Deliverer
 from worker.janitor import delete_ended_work
 from worker.service import Worker
 

@@ -15,9 +15,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 import migrations
-from bots.terminal import say, time_words
+from bots.terminal import say
 from linkferry.carry import answers
 from shared import health
+from shared.chat.words import time_words
 from shared.database import Database
 from shared.errors import ConfigError
 from shared.lock import worker_lock

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Integer, bindparam, select, update
+from sqlalchemy import Integer, bindparam, case, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import db_now
-from shared.models import Delivery, Request, table
+from shared.models import ChatSettings, Delivery, Member, Request, table
 
 CLAIM = 60.0  # seconds one try may take before another process may try too
 RETRY = 5.0  # seconds after a chat call that failed, times the number of failures, at most MAX_RETRY
@@ -28,6 +28,13 @@ _CLAIM = (
     .returning(Request)
     .execution_options(synchronize_session=False)
 )
+_UNFINISHED = (
+    select(Request)
+    .where(Request.platform == bindparam("platform"), Request.delivery == Delivery.PENDING)
+    .where(Request.delivery_after.is_(None), Request.cancelled.is_(False))
+    .order_by(Request.id)
+    .limit(bindparam("most", type_=Integer))
+)
 _REQUESTS = table(Request)
 _MINE = update(_REQUESTS).where(_REQUESTS.c.id == bindparam("which"))
 _POSTED = _MINE.values(status_message=bindparam("message"))
@@ -41,6 +48,11 @@ async def claim(session: AsyncSession, platforms: Sequence[str], most: int = 50)
     # two statements: PostgreSQL may run a subquery with a LIMIT more than once, and so take more than that
     due = (await session.scalars(_DUE, {"platforms": list(platforms), "most": most})).all()
     return list(await session.scalars(_CLAIM, {"ids": due})) if due else []
+
+
+async def unfinished(session: AsyncSession, platform: str, most: int) -> list[Request]:
+    """Requests whose jobs go on, oldest first: those whose status messages show progress."""
+    return list(await session.scalars(_UNFINISHED, {"platform": platform, "most": most}))
 
 
 async def requeue(session: AsyncSession) -> None:
@@ -64,9 +76,27 @@ async def delivered(session: AsyncSession, request_id: UUID, message: str | None
     await session.execute(_DELIVERED, {"which": request_id, "message": message})
 
 
-async def postpone(session: AsyncSession, request: Request) -> None:
-    """The chat did not take it; try again later, ever more rarely, and never give up."""
-    failures = request.delivery_failures + 1
-    later = {"delivery_failures": failures, "delivery_after": db_now(min(MAX_RETRY, RETRY * failures))}
+async def postpone(session: AsyncSession, request: Request, seconds: float | None = None) -> None:
+    """Try again in so many seconds, as the platform says; None: the chat did not take it, so try ever more
+    rarely, and never give up."""
+    failures = request.delivery_failures + (seconds is None)
+    pause = min(MAX_RETRY, RETRY * failures) if seconds is None else seconds
     mine = update(Request).where(Request.id == request.id)
+    later = {"delivery_failures": failures, "delivery_after": db_now(pause)}
     await session.execute(mine.values(**later).execution_options(synchronize_session=False))
+
+
+async def move(session: AsyncSession, platform: str, old: str, new: str) -> None:
+    """A chat has another id from now on. Its old messages cannot be edited any more."""
+    here = update(Request).where(Request.platform == platform, Request.chat_id == old)
+    still = case((Request.delivery == Delivery.PENDING, None), else_=Request.status_message)
+    await session.execute(
+        here.values(chat_id=new, status_message=still, reply_to=None).execution_options(
+            synchronize_session=False
+        )
+    )
+    for model, column in ((ChatSettings, ChatSettings.chat_id), (Member, Member.subject)):
+        known = select(model).where(model.platform == platform, column.in_((old, new)))
+        if len((await session.scalars(known)).all()) == 1:  # both, when the new chat was set up anew
+            mine = update(model).where(model.platform == platform, column == old)
+            await session.execute(mine.values({column: new}).execution_options(synchronize_session=False))

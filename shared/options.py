@@ -74,8 +74,9 @@ class Clip(Frozen):
 class Options(Frozen):
     """Everything that decides what a job produces; equal options on one link are one job.
 
-    `probe_only` ends once it is known what the link offers: no file comes of it. `media` is False for a transcript-only job. `languages` are caption languages as the person wrote
-    them, in order of preference; empty means: no captions wanted.
+    `probe_only` ends once it is known what the link offers: no file comes of it. `media` is False for a
+    transcript-only job. `languages` are caption languages as the person wrote them, in order of preference;
+    empty means: no captions wanted.
     """
 
     probe_only: bool = False

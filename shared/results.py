@@ -1,9 +1,10 @@
 """What a job looks like from outside: one value for the API, the command line and every chat message."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from shared.errors import FAILURES, Code, Retry
 from shared.links import Links
 from shared.models import Artifact, ArtifactKind, Job, JobState, Stage
 from shared.options import Frozen
@@ -14,8 +15,10 @@ INLINE = (ArtifactKind.VIDEO, ArtifactKind.AUDIO, ArtifactKind.THUMBNAIL)
 
 
 class ArtifactView(Frozen):
-    """One file of a finished job and its signed link. `url` is None once the file is gone."""
+    """One file of a finished job and its signed links: `url` shows what a browser can show, `download_url`
+    saves it. Both live until `expires_at`, and are None once the file is gone."""
 
+    id: UUID
     kind: ArtifactKind
     format: str
     language: str | None
@@ -26,17 +29,42 @@ class ArtifactView(Frozen):
     size_bytes: int
     sha256: str
     url: str | None
+    download_url: str | None
+    expires_at: datetime | None
 
 
 class ErrorView(Frozen):
-    """Why a job failed, or failed last time: a code for programs, a message for people."""
+    """Why a job failed, or failed last time: a code for programs, a message for people.
+
+    `is_passing`: the same link may well work later.
+    """
 
     code: str
     message: str
+    is_passing: bool
+
+
+class Height(Frozen):
+    """One height in pixels that the site has; `size_bytes` is an estimate, None where nobody knows."""
+
+    height: int
+    size_bytes: int | None
+
+
+class Offers(Frozen):
+    """What a link offers, tallest first. `captions` and `automatic_captions` are language codes."""
+
+    heights: tuple[Height, ...]
+    has_audio: bool
+    captions: tuple[str, ...]
+    automatic_captions: tuple[str, ...]
 
 
 class JobView(Frozen):
-    """Where a job is, or what came of it. `progress` has the fields of a download's; times in seconds."""
+    """Where a job is, or what came of it. `progress` has the fields of a download's; times in seconds.
+
+    `offers` is there once a job that was only to look at the link has done so.
+    """
 
     job_id: UUID
     state: JobState
@@ -49,6 +77,7 @@ class JobView(Frozen):
     duration_seconds: float | None
     note: str | None
     artifacts: tuple[ArtifactView, ...]
+    offers: Offers | None
     error: ErrorView | None
 
 
@@ -75,11 +104,15 @@ class Results:
             duration_seconds=job.duration,
             note=job.note,
             artifacts=tuple(self._artifact(artifact, now) for artifact in job.artifacts),
+            offers=self._offers(job),
             error=self._error(job),
         )
 
     def _artifact(self, artifact: Artifact, now: datetime) -> ArtifactView:
+        lives = self._lives(artifact, now)
+        shown: Disposition = "inline" if artifact.kind in INLINE else "attachment"
         return ArtifactView(
+            id=artifact.id,
             kind=artifact.kind,
             format=artifact.format,
             language=artifact.language,
@@ -89,15 +122,19 @@ class Results:
             file_name=artifact.file_name,
             size_bytes=artifact.size,
             sha256=artifact.sha256,
-            url=self._url(artifact, now),
+            url=self._url(artifact, lives, shown) if lives else None,
+            download_url=self._url(artifact, lives, "attachment") if lives else None,
+            expires_at=now + timedelta(seconds=lives) if lives else None,
         )
 
-    def _url(self, artifact: Artifact, now: datetime) -> str | None:
+    def _lives(self, artifact: Artifact, now: datetime) -> int:
+        """Seconds that a link to it lives from now on; 0 when the file is gone."""
         left = int((artifact.expires_at - now).total_seconds())
         if artifact.deleted_at or artifact.revoked_at or left <= 0:
-            return None
-        disposition: Disposition = "inline" if artifact.kind in INLINE else "attachment"
-        lives = min(self._settings.link_ttl, left)
+            return 0
+        return min(self._settings.link_ttl, left)
+
+    def _url(self, artifact: Artifact, lives: int, disposition: Disposition) -> str:
         base = self._settings.effective_public_url
         return self._links.url(base, artifact.id, artifact.file_name, lives, disposition)
 
@@ -105,4 +142,22 @@ class Results:
     def _error(job: Job) -> ErrorView | None:
         if job.error_code is None or job.state is JobState.DONE:
             return None
-        return ErrorView(code=job.error_code, message=job.error_message or "")
+        return error_view(job.error_code, job.error_message or "")
+
+    @staticmethod
+    def _offers(job: Job) -> Offers | None:
+        if job.state is not JobState.DONE or not job.options.get("probe_only") or job.media is None:
+            return None
+        media = job.media
+        heights = tuple(Height(height=offer["height"], size_bytes=offer["size"]) for offer in media["offers"])
+        return Offers(
+            heights=tuple(sorted(heights, key=lambda offer: -offer.height)),
+            has_audio=media["has_audio"],
+            captions=tuple(media["captions"]),
+            automatic_captions=tuple(media["automatic_captions"]),
+        )
+
+
+def error_view(code: Code, message: str) -> ErrorView:
+    """What went wrong, and whether it may work later."""
+    return ErrorView(code=code, message=message, is_passing=FAILURES[code].retry is not Retry.NEVER)

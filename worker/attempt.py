@@ -99,7 +99,9 @@ class Attempt:
             return None
         with own_folder(self.work_dir, self.fence.attempt) as self.work_dir:
             fetched = await self._fetch()
-            return None if fetched is None else await self._make(fetched)
+            if fetched is None:
+                return None
+            return [] if self._options.probe_only else await self._make(fetched)
 
     async def _joins(self, identity: Identity | None) -> bool:
         """Whether the job has ended as the twin of another; then its progress is nobody's any more."""
@@ -120,6 +122,8 @@ class Attempt:
             _refuse_impossible(found, self._options)
             await self._describe(found)
             fetched = Fetched(found)
+            if self._options.probe_only:
+                return fetched
             if self._options.media:
                 await self.reporter.enter(Stage.DOWNLOAD)
                 fetched.files = await child.download(self._options, self.reporter.downloaded)

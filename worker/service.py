@@ -12,13 +12,13 @@ from uuid import UUID
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import jobs
+from shared.chat.deliver import Deliverer
 from shared.jobs import Fence
 from shared.models import Job
 from shared.outbox import Outbox
 from shared.queue import Queue, Ticket
 from shared.telemetry import job_context
 from worker.attempt import Tools
-from worker.deliver import Deliverer
 from worker.janitor import Janitor
 from worker.supervise import supervise
 

@@ -22,7 +22,7 @@ from shared.jobs.keeping import (
     requeue_expired,
 )
 from shared.jobs.making import Look, enqueue, find_reusable, insert, look, prolong
-from shared.jobs.reading import eta, get, get_many, position, quarantined, recent, state_of
+from shared.jobs.reading import eta, get, get_many, position, positions, quarantined, recent, state_of
 from shared.jobs.working import (
     claim,
     claim_many,
@@ -71,6 +71,7 @@ __all__ = [
     "look",
     "mark_deleted",
     "position",
+    "positions",
     "prolong",
     "quarantined",
     "queued_ids",

@@ -47,6 +47,14 @@ async def position(session: AsyncSession, job: Job) -> int:
     return (await session.scalar(counted) or 0) + 1
 
 
+async def positions(session: AsyncSession, job_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """The places of queued jobs in the queue, in one question."""
+    place = func.row_number().over(order_by=(Job.turn, Job.id)).label("place")
+    line = select(Job.id, place).where(Job.state == JobState.QUEUED).subquery()
+    found = await session.execute(select(line.c.id, line.c.place).where(line.c.id.in_(job_ids)))
+    return {row.id: row.place for row in found}
+
+
 async def eta(session: AsyncSession, place: int, slots: int) -> float | None:
     """Seconds until the job at this place in the queue starts, if it goes as the last ones did; else None."""
     times = select(Job.started_at, Job.finished_at).where(Job.state == JobState.DONE)

@@ -164,7 +164,8 @@ async def finish(
     A result that is not whole is delivered, but does not answer for its link when it is asked for again.
     """
     await run_fenced(session, fence, _FINISH if is_whole else _FINISH_PARTLY, length=duration)
-    await session.execute(_STORE, [artifact.columns() for artifact in artifacts])
+    if artifacts:
+        await session.execute(_STORE, [artifact.columns() for artifact in artifacts])
     await announce(session, [fence.job_id])
 
 

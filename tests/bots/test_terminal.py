@@ -16,17 +16,18 @@ from bots.terminal import (
     save_files,
     say,
     show_progress,
-    size_words,
     status_line,
-    time_words,
 )
+from shared.chat.words import size_words, time_words
+from shared.errors import Code
 from shared.models import Artifact, ArtifactKind, JobState, Stage
-from shared.results import ArtifactView, ErrorView, JobView
+from shared.results import ArtifactView, JobView, error_view
 from shared.storage import LocalStorage
 
 JOB = JobView(
     job_id=UUID(int=1), state=JobState.RUNNING, stage=Stage.DOWNLOAD, progress=None, position=None,
-    starts_in=None, retry_in=None, title=None, duration_seconds=None, note=None, artifacts=(), error=None,
+    starts_in=None, retry_in=None, title=None, duration_seconds=None, note=None, artifacts=(),
+    offers=None, error=None,
 )  # fmt: skip
 FULL = {"done": 412_300_000, "total": 1_520_000_000, "speed": 10_400_000, "eta": 3725}
 
@@ -66,7 +67,7 @@ def test_time_words(seconds: float, words: str) -> None:
     [
         (job(state=JobState.QUEUED), "Queued"),
         (job(state=JobState.QUEUED, position=3), "Queued (number 3)"),
-        (job(state=JobState.QUEUED, retry_in=4.6, error=ErrorView(code="network", message="No.")),
+        (job(state=JobState.QUEUED, retry_in=4.6, error=error_view(Code.NETWORK, "No.")),
          "Trying again in 5 s. No."),
         (job(stage=None), "Starting"),
         (job(stage=Stage.PROBE), "Looking at the link"),
@@ -103,7 +104,7 @@ async def views(*all_of_them: JobView) -> AsyncIterator[JobView]:
 
 async def test_without_a_terminal_each_stage_is_one_line_even_when_an_older_row_is_read_in_between() -> None:
     out = io.StringIO()
-    waiting = job(state=JobState.QUEUED, retry_in=5.0, error=ErrorView(code="network", message="No net."))
+    waiting = job(state=JobState.QUEUED, retry_in=5.0, error=error_view(Code.NETWORK, "No net."))
     last = await show_progress(
         views(
             job(state=JobState.QUEUED, position=2), job(state=JobState.QUEUED, position=1),
@@ -128,9 +129,9 @@ def test_nothing_is_broken_into_lines_where_no_terminal_is() -> None:
 def test_the_result_names_what_was_delivered_and_keeps_links_whole() -> None:
     out = io.StringIO()
     captions = ArtifactView(
-        kind=ArtifactKind.CAPTIONS, format="srt", language="en", source="manual", height=None,
+        id=UUID(int=2), kind=ArtifactKind.CAPTIONS, format="srt", language="en", source="manual", height=None,
         duration_seconds=None, file_name="f.srt", size_bytes=314, sha256="0" * 64,
-        url="https://h.example/" + "x" * 200,
+        url="https://h.example/" + "x" * 200, download_url=None, expires_at=None,
     )  # fmt: skip
     done = job(
         state=JobState.DONE,

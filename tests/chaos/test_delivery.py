@@ -10,6 +10,7 @@ from sqlalchemy import update
 from bots.intake import Origin
 from linkferry.compose import Parts, open_parts
 from shared import jobs
+from shared.chat.deliver import Deliverer
 from shared.database import db_now
 from shared.errors import Code, JobError
 from shared.jobs import Fence
@@ -19,7 +20,6 @@ from shared.options import Options
 from shared.retry import Verdict
 from shared.settings import Settings
 from tests.chaos.chat import PLATFORM, PORT_VARIABLE, ChatClient, ChatServer, Mood
-from worker.deliver import Deliverer
 
 ORIGIN = Origin(PLATFORM, "chat", "ann", "event")
 TRIES = 3

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import shared.chat.deliver
 import shared.retry
-import worker.deliver
 import worker.supervise
 from linkferry.compose import open_parts, running_worker
 from linkferry.signals import stop_on_signal
@@ -59,8 +59,8 @@ def hurry() -> None:
     """The same rules, but nobody waits long: the run would otherwise be mostly waiting."""
     shared.retry.BASE_DELAY = 0.5
     worker.supervise.CRASH_DELAY = 0.5
-    worker.deliver.LOOK_INTERVAL = 1.0
-    worker.deliver.EDIT_TIMEOUT = 3.0
+    shared.chat.deliver.LOOK_INTERVAL = 1.0
+    shared.chat.deliver.EDIT_TIMEOUT = 3.0
     deliveries.RETRY = 1.0
     deliveries._CLAIM = deliveries._CLAIM.values(delivery_after=db_now(6.0))
 

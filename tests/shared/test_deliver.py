@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import select, update
 
 import migrations
-import worker.deliver
+import shared.chat.deliver
 from shared import jobs
+from shared.chat.deliver import Deliverer
 from shared.database import Database, db_now
 from shared.ids import new_id
 from shared.jobs import Fence
@@ -22,7 +23,6 @@ from shared.results import Results
 from shared.settings import Settings
 from tests.journeys.chat import PLATFORM, Fault, RecordingChat
 from tests.journeys.service import until
-from worker.deliver import Deliverer
 
 
 @dataclass
@@ -135,7 +135,7 @@ async def test_an_edit_whose_answer_was_lost_shows_the_same_once_more(post: Post
 async def test_a_chat_that_never_answers_holds_up_nobody_else(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker.deliver, "EDIT_TIMEOUT", 1)
+    monkeypatch.setattr(shared.chat.deliver, "EDIT_TIMEOUT", 1)
     requests = await post.finished_job("m1", "m2", "m3")
     post.chat.faults = [Fault.SILENT]
     await post.deliver_all()

@@ -8,11 +8,11 @@ from contextlib import suppress
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import deliveries, jobs
-from shared.chat import MessageClient, MessageGone
+from shared.chat.port import ChatMoved, MessageClient, MessageGone, Throttled
 from shared.database import Database
 from shared.errors import FAILURES, Code
 from shared.models import Job, JobState, Request
-from shared.results import ErrorView, JobView, Results
+from shared.results import JobView, Results, error_view
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +83,16 @@ class Deliverer:
         except MessageGone:
             log.info("request %s: its message is gone, so there is nobody to tell", request.id)
             message = request.status_message
+        except Throttled as throttled:
+            log.info("request %s: the chat wants rest for %.0f s", request.id, throttled.seconds)
+            async with self._database.write() as session:
+                await deliveries.postpone(session, request, throttled.seconds)
+            return
+        except ChatMoved as moved:
+            async with self._database.write() as session:
+                await deliveries.move(session, request.platform, request.chat_id, moved.chat_id)
+                await deliveries.postpone(session, request, 0)
+            return
         except Exception:
             log.exception("request %s: the final edit failed; it is tried again", request.id)
             async with self._database.write() as session:
@@ -118,5 +128,5 @@ def _unfinished(view: JobView) -> JobView:
 
 def _left(view: JobView) -> JobView:
     """What somebody sees who changed their mind, while the job may go on for others."""
-    told = ErrorView(code=Code.CANCELLED, message=FAILURES[Code.CANCELLED].sentence)
+    told = error_view(Code.CANCELLED, FAILURES[Code.CANCELLED].sentence)
     return view.model_copy(update={"state": JobState.CANCELLED, "error": told, "note": None, "artifacts": ()})

@@ -1,0 +1,138 @@
+"""Keeps the status messages of unfinished requests true: the first one, and progress at the pace allowed.
+
+The final edit is the deliverer's. All that is known is in the database, so whatever a crash cut short is
+simply seen again: a request without a message gets one.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from bots.follow import Follower
+from shared import deliveries
+from shared.chat.paced import PacedClient
+from shared.chat.port import ChatMoved, MessageGone, Throttled
+from shared.database import Database
+from shared.models import Request
+from shared.results import JobView
+
+log = logging.getLogger(__name__)
+
+TICK = 1.0  # seconds between two looks while anything goes on; also how soon an end elsewhere is noticed
+IDLE = 3.0  # seconds between two looks otherwise, when nobody nudges
+MOST = 500  # unfinished requests looked at; those behind them see progress once it is their turn
+CALL_TIMEOUT = 30.0  # seconds one chat call may take
+PAUSE = 5.0  # seconds before a message is tried again after a call that failed
+
+
+class Herald:
+    """One platform's status messages. `on_end` is called when requests have left, so that results go out."""
+
+    def __init__(
+        self,
+        database: Database,
+        follower: Follower,
+        platform: str,
+        client: PacedClient,
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._database = database
+        self._follower = follower
+        self._platform = platform
+        self._client = client
+        self._on_end = on_end
+        self._nudged = asyncio.Event()
+        self._shown: dict[UUID, JobView] = {}  # what each request's message shows
+        self._busy: set[UUID] = set()  # requests with a call under way
+        self._gone: set[UUID] = set()  # requests whose messages nobody can see any more
+
+    def nudge(self) -> None:
+        """Somebody has asked for something: look now."""
+        self._nudged.set()
+
+    async def run(self) -> None:
+        """Show until cancelled; outages are outlived."""
+        async with asyncio.TaskGroup() as group:
+            known: set[UUID] = set()
+            while True:
+                self._nudged.clear()
+                try:
+                    known = await self._look(group, known)
+                except (SQLAlchemyError, OSError) as error:
+                    log.warning("status messages have to wait: %s", error)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(TICK if known else IDLE):
+                        await self._nudged.wait()
+
+    async def _look(self, group: asyncio.TaskGroup, known: set[UUID]) -> set[UUID]:
+        """Start the calls that are due; returns the requests that are unfinished now."""
+        async with self._database.read() as session:
+            requests = await deliveries.unfinished(session, self._platform, MOST)
+        now = {request.id for request in requests}
+        for request_id in now - known:
+            self._client.reopen(request_id)
+        if gone := known - now:
+            for request_id in gone:
+                self._shown.pop(request_id, None)
+            self._on_end()
+        idle = [request for request in requests if request.id not in self._busy | self._gone]
+        self._gone &= now
+        views = await self._follower.views([request.job_id for request in idle]) if idle else {}
+        idle.sort(key=self._client.last_shown)
+        for request in idle:
+            view = views.get(request.job_id)
+            if view is not None and view.state.is_active:
+                self._start_one(group, request, view)
+        return now
+
+    def _start_one(self, group: asyncio.TaskGroup, request: Request, view: JobView) -> None:
+        if request.status_message is None:
+            step = self._post(request, view)
+        elif view != self._shown.get(request.id) and self._client.take_turn(request, _age(request)):
+            step = self._show(request, request.status_message, view)
+        else:
+            return
+        self._busy.add(request.id)
+        group.create_task(self._call(request, step))
+
+    async def _call(self, request: Request, step: Coroutine[None, None, None]) -> None:
+        """One call; whatever goes wrong with it, the next look sees what is still to do."""
+        try:
+            async with asyncio.timeout(CALL_TIMEOUT):
+                await step
+        except Throttled as throttled:
+            log.info("request %s: the chat wants rest for %.0f s", request.id, throttled.seconds)
+        except MessageGone:
+            log.info("request %s: its message is gone", request.id)
+            self._gone.add(request.id)
+        except ChatMoved as moved:
+            await self._move(request, moved.chat_id)
+        except Exception as error:
+            log.warning("request %s: its message could not be shown: %r", request.id, error)
+            await asyncio.sleep(PAUSE)
+        finally:
+            self._busy.discard(request.id)
+
+    async def _move(self, request: Request, chat_id: str) -> None:
+        with suppress(SQLAlchemyError, OSError):  # the next call is told the same
+            async with self._database.write() as session:
+                await deliveries.move(session, request.platform, request.chat_id, chat_id)
+
+    async def _post(self, request: Request, view: JobView) -> None:
+        message = await self._client.post(request, view)
+        async with self._database.write() as session:
+            await deliveries.posted(session, request.id, message)
+        self._shown[request.id] = view
+
+    async def _show(self, request: Request, message: str, view: JobView) -> None:
+        await self._client.show(request, message, view)
+        self._shown[request.id] = view
+
+
+def _age(request: Request) -> float:
+    return (datetime.now(UTC) - request.created_at).total_seconds()

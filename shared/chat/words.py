@@ -1,0 +1,73 @@
+"""Where a job is and what came of it, in words: the same in a terminal and in every chat. Pure."""
+
+from shared.models import JobState, Stage
+from shared.results import ArtifactView, JobView
+
+STAGE_WORDS = {
+    Stage.PROBE: "Looking at the link",
+    Stage.DOWNLOAD: "Downloading",
+    Stage.CAPTIONS: "Fetching captions",
+    Stage.CONVERT: "Converting",
+    Stage.VERIFY: "Checking the file",
+    Stage.STORE: "Storing",
+}
+UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def share(progress: dict[str, float]) -> float | None:
+    """How much is done, from 0 to 1; None when nobody knows."""
+    done, total, fraction = progress.get("done"), progress.get("total"), progress.get("fraction")
+    if fraction is None and done is not None and total:
+        fraction = done / total
+    return None if fraction is None else min(1.0, max(0.0, fraction))
+
+
+def facts(progress: dict[str, float]) -> list[str]:
+    """The numbers of a download: size, speed, time left."""
+    found = []
+    done, total = progress.get("done"), progress.get("total")
+    if done:
+        found.append(f"{size_words(done)} of {size_words(total)}" if total else size_words(done))
+    if speed := progress.get("speed"):
+        found.append(f"{size_words(speed)}/s")
+    if (eta := progress.get("eta")) is not None:
+        found.append(f"{time_words(eta)} left")
+    return found
+
+
+def stage_words(view: JobView) -> str:
+    """What the job does now, without numbers: it changes only when something else begins."""
+    if view.state is JobState.QUEUED and view.retry_in is not None:
+        return f"Trying again soon. {view.error.message if view.error else ''}".strip()
+    if view.state is not JobState.RUNNING:
+        return view.state.capitalize()
+    return STAGE_WORDS.get(view.stage, "Starting") if view.stage else "Starting"
+
+
+def size_words(size: float) -> str:
+    """A size in bytes for people: 1.5 MB."""
+    for unit in UNITS:
+        amount = f"{size:.0f}" if unit == "B" or size >= 99.95 else f"{size:.1f}"
+        if float(amount) < 1000:
+            break
+        size /= 1000
+    return f"{amount} {unit}"
+
+
+def time_words(seconds: float) -> str:
+    """A length in seconds as 1:20 or 1:02:03."""
+    minutes, rest = divmod(round(max(0.0, seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def describe(artifact: ArtifactView) -> str:
+    """What was really delivered: kind, height, format, language, size."""
+    words = [str(artifact.kind)]
+    if artifact.height:
+        words.append(f"{artifact.height}p")
+    words.append(artifact.format)
+    if artifact.language:
+        words.append(f"{artifact.language}, {artifact.source}" if artifact.source else artifact.language)
+    words.append(size_words(artifact.size_bytes))
+    return " · ".join(words)
