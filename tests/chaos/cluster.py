@@ -30,7 +30,7 @@ WORKERS = 3
 SLOTS = 2
 LEASE = 4.0  # seconds
 READY = "connected to RabbitMQ"
-PATIENCE = 40.0  # seconds until a process that does not start or stop is a failure
+PATIENCE = 60.0  # seconds until a process that does not start or stop is a failure
 
 
 class Member:

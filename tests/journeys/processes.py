@@ -15,7 +15,7 @@ from tests.site.server import MediaSite
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = ROOT / "tests" / "site" / "plugin"
-PATIENCE = 40.0  # seconds until a test gives up waiting for a process
+PATIENCE = 60.0  # seconds until a test gives up waiting for a process
 
 
 class Home:

@@ -27,7 +27,7 @@ from tests.journeys.chat import PLATFORM, RecordingChat
 from tests.site.server import MediaSite
 from worker.child import ChildServer
 
-PATIENCE = 25.0  # seconds until a test gives up waiting
+PATIENCE = 60.0  # seconds until a test gives up waiting
 
 
 def settings_for(data_dir: Path, site: MediaSite, **changes: Any) -> Settings:

@@ -177,7 +177,7 @@ async def test_a_retried_job_is_in_rabbitmq_when_the_command_ends(
         assert await session.scalar(select(func.count()).select_from(OutboxRow)) == 0
     queue = open_queue(with_broker.queue_url)
     await queue.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         tickets = [await queue.take() for _ in range(2)]  # the outbox had the row of its first start, too
     assert {ticket.job_id for ticket in tickets} == {job_id}
     await queue.close()
@@ -214,7 +214,7 @@ async def bury(rabbit: PrivateRabbit, settings: Settings, body: bytes) -> None:
     with rabbit.admin() as connection:
         connection.channel().basic_publish("", JOBS, body)
     taking = asyncio.create_task(queue.take())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while not await queue.dead_letters():
             await asyncio.sleep(0.02)
     taking.cancel()

@@ -307,7 +307,7 @@ async def somebody_waits_for_a_lock(database: Database) -> None:
         "SELECT count(*) FROM pg_stat_activity "
         "WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while True:
             async with database.read() as session:
                 if await session.scalar(waiting):

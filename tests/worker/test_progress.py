@@ -52,7 +52,7 @@ def reporter(rows: Rows, publish: Callable[..., Awaitable[None]] = nobody) -> Re
 
 
 async def until_written(rows: Rows, stage: Stage) -> None:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         while stage not in rows.stages:
             await asyncio.sleep(0.01)
 

@@ -87,7 +87,7 @@ async def test_a_link_that_keeps_a_pattern_busy_is_given_up_soon() -> None:
         started = time.monotonic()
         for _ in range(11):
             assert zygote._identify("https://a.example/") is None
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 60, "a pattern that runs for ever would take centuries"
     finally:
         signal.set_wakeup_fd(wakeup)
         for number, handler in kept.items():

@@ -11,7 +11,7 @@ from worker.child.client import ChildCrashed
 from worker.child.server import ChildServer
 from worker.child.warm import WarmProcess
 
-PATIENCE = 20.0  # seconds
+PATIENCE = 40.0  # seconds
 
 
 class Starts:
