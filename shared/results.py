@@ -11,6 +11,7 @@ from shared.options import Frozen
 from shared.settings import Settings
 from shared.storage import Disposition
 
+WATCHABLE = (ArtifactKind.VIDEO, ArtifactKind.AUDIO, ArtifactKind.CAPTIONS, ArtifactKind.TRANSCRIPT)
 INLINE = (ArtifactKind.VIDEO, ArtifactKind.AUDIO, ArtifactKind.THUMBNAIL)
 
 
@@ -63,7 +64,8 @@ class Offers(Frozen):
 class JobView(Frozen):
     """Where a job is, or what came of it. `progress` has the fields of a download's; times in seconds.
 
-    `offers` is there once a job that was only to look at the link has done so.
+    `offers` is there once a job that was only to look at the link has done so. `watch_url` is the page that
+    plays a done job beside its transcript, as long as there is something to play or to read.
     """
 
     job_id: UUID
@@ -79,6 +81,7 @@ class JobView(Frozen):
     artifacts: tuple[ArtifactView, ...]
     offers: Offers | None
     error: ErrorView | None
+    watch_url: str | None = None
 
 
 class Results:
@@ -106,6 +109,7 @@ class Results:
             artifacts=tuple(self._artifact(artifact, now) for artifact in job.artifacts),
             offers=self._offers(job),
             error=self._error(job),
+            watch_url=self._watch_url(job, now),
         )
 
     def _artifact(self, artifact: Artifact, now: datetime) -> ArtifactView:
@@ -137,6 +141,14 @@ class Results:
     def _url(self, artifact: Artifact, lives: int, disposition: Disposition) -> str:
         base = self._settings.effective_public_url
         return self._links.url(base, artifact.id, artifact.file_name, lives, disposition)
+
+    def _watch_url(self, job: Job, now: datetime) -> str | None:
+        if job.state is not JobState.DONE:
+            return None
+        shown = [artifact for artifact in job.artifacts if artifact.kind in WATCHABLE]
+        lives = max((self._lives(artifact, now) for artifact in shown), default=0)
+        base = self._settings.effective_public_url
+        return self._links.watch_url(base, job.id, lives) if lives else None
 
     @staticmethod
     def _error(job: Job) -> ErrorView | None:

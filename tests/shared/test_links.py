@@ -18,6 +18,7 @@ from shared.links import (
     LinkExpired,
     LinkInvalid,
     Links,
+    WatchClaim,
     clean_name,
     redact_tokens,
 )
@@ -184,6 +185,30 @@ def test_tokens_are_redacted_wherever_they_stand() -> None:
     assert token[-8:] not in redacted
     assert "/f/[token]/film.mp4 HTTP/1.1" in redacted
     assert redact_tokens("nothing to see in /files/a or 1.2") == "nothing to see in /files/a or 1.2"
+
+
+def test_a_watch_link_carries_its_job_and_ends_like_every_link() -> None:
+    clock = Clock()
+    links = Links([NEW], clock)
+    url = links.watch_url("https://ferry.example/", ARTIFACT, 60)
+    token = token_of(url)
+    assert url == f"https://ferry.example/w/{token}" and len(token) == 72
+    assert links.read_watch(token) == WatchClaim(ARTIFACT, NOW + 60)
+    assert token[:20] not in redact_tokens(f'"GET /w/{token}?language=de HTTP/1.1" and /w/{token[:-9]}/x')
+    clock.now = NOW + 60
+    with pytest.raises(LinkExpired):
+        links.read_watch(token)
+    with pytest.raises(ValueError, match="seconds"):
+        links.watch_url("http://host", ARTIFACT, MAX_TTL + 1)
+
+
+def test_a_link_to_a_file_opens_no_page_and_the_other_way_round() -> None:
+    links = Links([NEW], Clock())
+    file, page = make_token(links), token_of(links.watch_url("http://host", ARTIFACT, 3600))
+    with pytest.raises(LinkInvalid):
+        links.read_watch(file)
+    with pytest.raises(LinkInvalid):
+        links.read(page)
 
 
 def settings(folder: Path, **values: object) -> Settings:
