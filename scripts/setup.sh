@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh run      ffmpeg and the packages in requirements.lock
 #   scripts/setup.sh check    ffmpeg and the packages in requirements-dev.lock
-#   scripts/setup.sh test     the same, and the servers that the tests start for themselves
+#   scripts/setup.sh test     the same, and the servers and the browser that the tests start for themselves
 #
 # PYTHON=python3.12 chooses the interpreter of a new .venv.
 set -eu
@@ -60,6 +60,7 @@ has ffmpeg && has ffprobe || packages="ffmpeg"
 if [ "$need" = test ]; then
     has rabbitmq-server /usr/sbin/rabbitmq-server /usr/lib/rabbitmq/bin/rabbitmq-server || packages="$packages rabbitmq-server"
     has initdb /usr/lib/postgresql/*/bin/initdb || packages="$packages postgresql"
+    has chromium || packages="$packages chromium"
 fi
 if ! is_ready && ! venv_works; then
     python=$(find_python)
