@@ -19,9 +19,8 @@ from typing import BinaryIO
 from uuid import UUID
 
 from fastapi import APIRouter
-from jinja2 import Environment, FileSystemLoader
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from bots.web.conditional import (
     NotSatisfiable,
@@ -31,6 +30,7 @@ from bots.web.conditional import (
     precondition,
     wanted_span,
 )
+from bots.web.problems import COMMON_HEADERS, EXPIRED, NOT_FOUND, problem
 from bots.web.sending import FileBody
 from shared.links import LinkClaim, LinkExpired, LinkInvalid, Links, clean_name
 from shared.storage import Disposition, Storage
@@ -53,13 +53,6 @@ _MEDIA_POLICY = (
     "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'; "
     "sandbox allow-same-origin"
 )
-_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; sandbox"
-
-_COMMON_HEADERS = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "x-robots-tag": "noindex, nofollow",
-}
 
 _ABOUT_THE_BODY = ("content-type", "content-disposition")
 
@@ -67,8 +60,6 @@ _ABOUT_THE_BODY = ("content-type", "content-disposition")
 _SHOWABLE = re.compile(
     r"(video|audio)/[\w.+-]+|image/(png|jpeg|webp|gif|avif)|text/(plain|vtt)|application/json"
 )
-
-_templates = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
 
 
 @dataclass(frozen=True)
@@ -83,27 +74,6 @@ class ServedFile:
     revoked: bool = False
 
 
-@dataclass(frozen=True)
-class _Problem:
-    status: HTTPStatus
-    code: str
-    title: str
-    next_step: str
-
-
-_NOT_FOUND = _Problem(
-    HTTPStatus.NOT_FOUND,
-    "link_not_found",
-    "There is nothing behind this link.",
-    "Check that you have all of it, or ask for the file again in the chat.",
-)
-_EXPIRED = _Problem(
-    HTTPStatus.GONE,
-    "link_expired",
-    "This link has expired.",
-    "Send the original link to the chat again to get a new one.",
-)
-
 FindArtifact = Callable[[UUID], Awaitable[ServedFile | None]]
 
 
@@ -114,12 +84,12 @@ def files_router(links: Links, storage: Storage, find_artifact: FindArtifact) ->
         try:
             claim = links.read(request.path_params["token"])
         except LinkExpired:
-            return _problem(request, _EXPIRED)
+            return problem(request, EXPIRED)
         except LinkInvalid:
-            return _problem(request, _NOT_FOUND)
+            return problem(request, NOT_FOUND)
         artifact = await find_artifact(claim.artifact_id)
         if artifact is None or artifact.revoked:
-            return _problem(request, _NOT_FOUND)
+            return problem(request, NOT_FOUND)
         return await _serve_artifact(request, storage, artifact, claim)
 
     router = APIRouter()
@@ -142,14 +112,14 @@ async def _serve_artifact(
         ttl_seconds=min(remaining, EXTERNAL_TTL),
     )
     if link is not None:
-        return RedirectResponse(link, HTTPStatus.FOUND, {**_COMMON_HEADERS, "cache-control": "no-store"})
+        return RedirectResponse(link, HTTPStatus.FOUND, {**COMMON_HEADERS, "cache-control": "no-store"})
     opened = await asyncio.to_thread(_open, storage.path(artifact.key), artifact.size)
     if opened is None:
         log.error("stored file is missing or has another size: %s", artifact.key)
-        return _problem(request, _NOT_FOUND)
+        return problem(request, NOT_FOUND)
     file, modified = opened
     headers = {
-        **_COMMON_HEADERS,
+        **COMMON_HEADERS,
         "content-type": _with_charset(artifact.content_type),
         "content-disposition": content_disposition(disposition, name),
         "content-security-policy": _policy(artifact.content_type),
@@ -223,13 +193,3 @@ def _open(path: Path | None, size: int) -> tuple[BinaryIO, int] | None:
         file.close()
         return None
     return file, int(info.st_mtime)
-
-
-def _problem(request: Request, problem: _Problem) -> Response:
-    headers = {**_COMMON_HEADERS, "cache-control": "no-store", "vary": "accept"}
-    if "text/html" in request.headers.get("accept", ""):
-        page = _templates.get_template("link_problem.html")
-        html = page.render(title=problem.title, next_step=problem.next_step)
-        return HTMLResponse(html, problem.status, {**headers, "content-security-policy": _PAGE_POLICY})
-    error = {"code": problem.code, "message": f"{problem.title} {problem.next_step}"}
-    return JSONResponse({"error": error}, problem.status, headers)
