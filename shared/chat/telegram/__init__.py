@@ -1,0 +1,1 @@
+"""Telegram: `render` says what a message reads, `client` brings it there, `bot` opens the line."""

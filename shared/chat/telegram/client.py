@@ -1,0 +1,121 @@
+"""Status messages in Telegram: posted, edited, and in the end turned into the result itself."""
+
+import logging
+from collections.abc import Sequence
+
+from telegram import Bot
+
+from shared.chat.pace import Window
+from shared.chat.telegram.bot import is_cloud
+from shared.chat.telegram.calls import Calls
+from shared.chat.telegram.carrier import Carrier
+from shared.chat.telegram.parcels import PLATFORM, Parcel, Shelf, parcel_of
+from shared.chat.telegram.refusals import LinksRefused, OtherKind
+from shared.chat.telegram.render import is_linkable, status
+from shared.chat.words import size_words
+from shared.database import Database
+from shared.models import JobState, Request
+from shared.results import JobView
+from shared.settings import Settings
+from shared.storage import Storage
+
+log = logging.getLogger(__name__)
+
+BASE = 3.0  # seconds between two progress edits of one message, at least
+CLOUD_LIMIT, OWN_LIMIT = 50_000_000, 2_000_000_000  # bytes a bot may send, by whose server it speaks through
+STUBBORN = 3  # deliveries that failed, after which the file is no longer tried
+
+TOO_LARGE = "This is larger than the {limit} that a bot may send here."
+NOT_TAKEN = "Telegram did not take the file itself."
+
+
+def windows(chat_id: str) -> Sequence[Window]:
+    """The windows in which Telegram counts calls to this chat, a little below what it says."""
+    overall = Window(PLATFORM, calls=25, seconds=1.0, progress=20)
+    each = Window((PLATFORM, chat_id), calls=1, seconds=1.0, progress=1)
+    if not chat_id.startswith("-"):
+        return overall, each
+    return overall, each, Window((PLATFORM, chat_id, "minute"), calls=18, seconds=60.0, progress=10)
+
+
+class TelegramClient(Calls):
+    """The `MessageClient` of Telegram, and the plain answers that its handlers give.
+
+    `max_upload` in bytes; by default what the server takes.
+    """
+
+    def __init__(
+        self,
+        bot: Bot,
+        database: Database,
+        storage: Storage,
+        settings: Settings,
+        *,
+        max_upload: int | None = None,
+    ) -> None:
+        super().__init__(bot)
+        self._shelf = Shelf(database, storage)
+        self._carrier = Carrier(self, self._shelf)
+        self._can_link = is_linkable(settings.effective_public_url)
+        self._max_upload = max_upload or (CLOUD_LIMIT if is_cloud(settings) else OWN_LIMIT)
+
+    async def post(self, request: Request, view: JobView) -> str:
+        """See `MessageClient.post`. A message to reply to that is gone costs the reply, not the message."""
+        try:
+            return await self._post(request, view)
+        except LinksRefused as refused:
+            self._give_up_links(refused)
+            return await self._post(request, view)
+
+    async def edit(self, request: Request, message: str, view: JobView) -> None:
+        """See `MessageClient.edit`. A result turns the message into the file, where Telegram takes it."""
+        try:
+            await self._edit(request, message, view)
+        except LinksRefused as refused:
+            self._give_up_links(refused)
+            await self._edit(request, message, view)
+
+    async def _post(self, request: Request, view: JobView) -> str:
+        shown = status(view, request.id, can_link=self._can_link)
+        return await self.say(
+            request.chat_id,
+            shown.text_html,
+            thread_id=request.thread_id,
+            reply_to=request.reply_to,
+            buttons=shown.buttons,
+        )
+
+    async def _edit(self, request: Request, message: str, view: JobView) -> None:
+        is_result = view.state is JobState.DONE and view.offers is None
+        parcel = parcel_of(view) if is_result else None
+        transcript = await self._shelf.text(parcel.artifact) if parcel else ""
+        caption = status(view, request.id, can_link=self._can_link, carries_file=True, transcript=transcript)
+        because = self._why_not(request, parcel)
+        if parcel and because is None:
+            if await self._carrier.bring(
+                request.chat_id, message, parcel, caption.text_html, caption.buttons
+            ):
+                return
+            because = NOT_TAKEN
+        shown = status(
+            view, request.id, can_link=self._can_link, because=because or "", transcript=transcript
+        )
+        try:
+            await self.restate(request.chat_id, message, shown.text_html, shown.buttons)
+        except OtherKind:  # the file is there: it was sent before, and the answer was lost
+            await self.recaption(request.chat_id, message, caption.text_html, caption.buttons)
+
+    def _why_not(self, request: Request, parcel: Parcel | None) -> str | None:
+        """Why the file should not be in the message, for people; None when it should."""
+        if parcel is None or request.as_link:
+            return ""
+        if parcel.artifact.size_bytes > self._max_upload:
+            return TOO_LARGE.format(limit=size_words(self._max_upload))
+        return NOT_TAKEN if request.delivery_failures >= STUBBORN else None
+
+    def _give_up_links(self, refused: LinksRefused) -> None:
+        """Go on without buttons that lead to us: what Telegram takes as an address, only Telegram knows."""
+        log.warning("Telegram takes no buttons that lead to LINKFERRY_PUBLIC_URL: %s", refused)
+        if not self._can_link:
+            raise refused
+        self._can_link = False
