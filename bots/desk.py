@@ -97,6 +97,8 @@ class Desk:
             raise Refused(OVER)
         async with self._database.write() as session:
             request, job = await self._mine(session, request_id, asker)
+            if not job.options.get("probe_only"):
+                raise Refused(OVER)
             await deliveries.delivered(session, request.id, request.status_message)  # the question was seen
         chat = await self.settings(asker)
         options = options_of(word, tuple(chat.languages))
@@ -104,10 +106,11 @@ class Desk:
 
     async def retry(self, request_id: UUID, asker: Asker) -> Submitted:
         """The same once more, in the same message. Raises Refused."""
-        async with self._database.read() as session:
+        async with self._database.write() as session:
             request, job = await self._mine(session, request_id, asker)
-        if job.state is not JobState.FAILED:
-            raise Refused(OVER)
+            if job.state is not JobState.FAILED:
+                raise Refused(OVER)
+            await deliveries.delivered(session, request.id, request.status_message)  # the failure was seen
         options = Options.model_validate(job.options)
         return await self._again(request, job, options, await self.settings(asker), "retry")
 
@@ -118,6 +121,7 @@ class Desk:
         if not job.state.is_active:
             raise Refused(OVER)
         await cancel(self._database, self._queue, job.id, request_id)
+        self.on_ask()
 
     async def cancel_by_name(self, name: str | None, asker: Asker) -> Asked:
         """The one with this short id; without one, the only one that goes on. Raises Refused."""

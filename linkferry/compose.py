@@ -74,8 +74,10 @@ async def open_parts(settings: Settings, patience: float | None = None) -> Async
 @asynccontextmanager
 async def running_worker(
     parts: Parts, clients: dict[str, MessageClient] | None = None
-) -> AsyncIterator[None]:
-    """Carry jobs while the block runs. With the embedded queue, the caller holds the data folder's lock.
+) -> AsyncIterator[Deliverer]:
+    """Carry jobs and bring results to these clients, which may become more, while the block runs.
+
+    With the embedded queue, the caller holds the data folder's lock.
 
     At the end running jobs get `drain_timeout`, when another worker could otherwise have to start them anew;
     a lone process hands them back at once, and goes on with them at its next start.
@@ -86,12 +88,12 @@ async def running_worker(
             await stack.enter_async_context(alone(parts.database))
             await recover(parts)
         tools = Tools(settings, parts.database, parts.storage, children, parts.queue.publish_event)
-        deliverer = Deliverer(parts.database, clients or {}, parts.results)
+        deliverer = Deliverer(parts.database, {} if clients is None else clients, parts.results)
         worker = Worker(tools, parts.queue, parts.outbox, deliverer)
         async with asyncio.TaskGroup() as group:
             task = group.create_task(worker.run())
             try:
-                yield
+                yield deliverer
             finally:
                 worker.stop(0 if settings.is_embedded else settings.drain_timeout)
                 await task  # a second stop cancels this, and so the worker: it hands everything back at once
@@ -104,6 +106,18 @@ async def publishing(parts: Parts) -> AsyncIterator[None]:
         task = group.create_task(parts.outbox.run())
         try:
             yield
+        finally:
+            task.cancel()
+
+
+@asynccontextmanager
+async def delivering(parts: Parts, clients: dict[str, MessageClient]) -> AsyncIterator[Deliverer]:
+    """Bring results to these clients, which may become more, while the block runs; others do the work."""
+    deliverer = Deliverer(parts.database, clients, parts.results)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(deliverer.run())
+        try:
+            yield deliverer
         finally:
             task.cancel()
 

@@ -12,8 +12,10 @@ import uvicorn
 
 from bots.web.app import create_app
 from bots.web.guard import is_loopback
-from linkferry.compose import Parts, open_parts, publishing, running_worker
+from linkferry.chats import Chats, running_chats, wanted
+from linkferry.compose import Parts, delivering, open_parts, publishing, running_worker
 from linkferry.signals import stop_on_signal
+from shared.chat import MessageClient
 from shared.errors import ConfigError
 from shared.lock import worker_lock
 from shared.settings import Settings
@@ -25,8 +27,8 @@ MAX_MESSAGE = 64 * 1024  # bytes of one WebSocket message; watchers have nothing
 
 
 async def up(settings: Settings) -> int:
-    """The web endpoint and the worker, until SIGTERM or Ctrl-C; returns the exit code."""
-    return await _run(settings, with_web=True, with_worker=True)
+    """Everything in one process, until SIGTERM or Ctrl-C; returns the exit code."""
+    return await _run(settings, with_web=True, with_worker=True, with_chats=True)
 
 
 async def web(settings: Settings) -> int:
@@ -41,10 +43,12 @@ async def worker(settings: Settings) -> int:
 
 async def bots(settings: Settings) -> int:
     """The chat platforms that have a token, until SIGTERM or Ctrl-C; returns the exit code."""
-    return await _run(settings)
+    return await _run(settings, with_chats=True)
 
 
-async def _run(settings: Settings, *, with_web: bool = False, with_worker: bool = False) -> int:
+async def _run(
+    settings: Settings, *, with_web: bool = False, with_worker: bool = False, with_chats: bool = False
+) -> int:
     me = asyncio.current_task()
     try:
         async with AsyncExitStack() as stack:
@@ -54,11 +58,18 @@ async def _run(settings: Settings, *, with_web: bool = False, with_worker: bool 
             # The port comes first: when somebody else has it, nothing has been started that has to end.
             sockets = stack.enter_context(listening(settings)) if with_web else []
             parts = await stack.enter_async_context(open_parts(settings))
+            deliverer, clients = None, dict[str, MessageClient]()
             if with_worker:
-                await stack.enter_async_context(running_worker(parts))
+                deliverer = await stack.enter_async_context(running_worker(parts, clients))
             elif not settings.is_embedded:  # else the outbox is for the process that has the queue
                 await stack.enter_async_context(publishing(parts))
-            await (_serve(parts, sockets) if with_web else _wait(parts, with_worker=with_worker))
+            if with_chats and deliverer is None:
+                deliverer = await stack.enter_async_context(delivering(parts, clients))
+            chats = Chats()
+            if with_chats or with_web:
+                showing = deliverer if with_chats else None
+                chats = await stack.enter_async_context(running_chats(parts, clients, showing))
+            await (_serve(parts, sockets, chats) if with_web else _wait(parts, with_worker=with_worker))
     except asyncio.CancelledError:  # a signal: whatever fails inside arrives as itself
         log.info("stopped")
     return 0
@@ -76,16 +87,20 @@ async def _wait(parts: Parts, *, with_worker: bool) -> None:
     """Nothing to serve: what was started does everything until it is stopped."""
     if with_worker:
         log.info("working, %d jobs at once; Ctrl-C stops", parts.settings.max_concurrent_downloads)
+    elif platforms := wanted(parts.settings):
+        log.info("people can ask in %s; workers do the rest; Ctrl-C stops", " and ".join(platforms))
     else:
         log.warning("no chat platform has a token yet; requests come in over the REST API of 'linkferry web'")
     await asyncio.Event().wait()
 
 
-async def _serve(parts: Parts, sockets: list[socket.socket]) -> None:
+async def _serve(parts: Parts, sockets: list[socket.socket], chats: Chats) -> None:
     """Serve until cancelled; then no new connections, and what runs has `GRACE` seconds to end."""
     app = create_app(
         parts.settings, parts.database, parts.queue, parts.storage, parts.links, parts.intake, parts.follower
     )
+    for router in chats.routers:
+        app.include_router(router)
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -1,0 +1,65 @@
+"""One update at a time: handled, or it has to come again. The same for polling and for the webhook."""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from telegram import Bot, Update
+
+from bots.telegram.handlers import NotStored
+from shared.database import Database
+
+log = logging.getLogger(__name__)
+
+ALLOWED = (Update.MESSAGE, Update.CALLBACK_QUERY, Update.MY_CHAT_MEMBER)  # what this bot reads
+TRIES = 5  # of one update with a database that is well: then the update is to blame
+PATIENCE = 15.0  # seconds to ask the database how it is
+REMEMBERED = 1000  # updates that failed
+
+Handle = Callable[[Update], Awaitable[None]]
+
+
+class Reception:
+    """Takes updates as Telegram sends them. Nothing that is in one can stop the next."""
+
+    def __init__(self, bot: Bot, handle: Handle, database: Database) -> None:
+        self._bot = bot
+        self._handle = handle
+        self._database = database
+        self._tries: OrderedDict[int, int] = OrderedDict()
+
+    async def take(self, raw: Any) -> bool:
+        """True once the update is done with; False when it has to come again, as the database is away."""
+        try:
+            update = Update.de_json(raw, self._bot)
+        except Exception as error:  # whatever a wrong shape does to the library
+            log.warning("an update is not one, and is left out: %s", type(error).__name__)
+            return True
+        try:
+            await self._handle(update)
+        except NotStored as error:
+            if not await self._is_poison(update):
+                log.warning("%s; it is taken again", error)
+                return False
+            log.exception("update %s fails again and again, and is left out", update.update_id)
+        self._tries.pop(update.update_id, None)
+        return True
+
+    async def _is_poison(self, update: Update) -> bool:
+        """Whether the update itself is what the database does not take."""
+        tries = self._tries.pop(update.update_id, 0) + 1
+        self._tries[update.update_id] = tries
+        while len(self._tries) > REMEMBERED:
+            self._tries.popitem(last=False)
+        if tries < TRIES:
+            return False
+        try:
+            async with asyncio.timeout(PATIENCE), self._database.write() as session:
+                await session.execute(text("SELECT 1"))
+        except (SQLAlchemyError, OSError):
+            return False
+        return True

@@ -1,0 +1,140 @@
+"""What people are told besides status messages: HTML. Pure; every foreign word is escaped."""
+
+import re
+from collections.abc import Sequence
+from html import escape, unescape
+
+from bots.commands import HINT, USAGE
+from bots.desk import Asked
+from bots.telegram.access import Known, Standing
+from bots.telegram.reading import Person, Speaker
+from shared.chat.telegram.markup import clean, cut
+from shared.chat.telegram.render import is_linkable
+from shared.chat.words import describe, share, stage_words, time_words
+from shared.models import JobState, Role
+from shared.results import JobView
+
+MOST_TITLE = 120  # UTF-16 units
+MOST_MEMBERS = 60  # lines of /users
+UNTITLED = "untitled"
+
+_TAG = re.compile(r"<[^>]*>")
+
+MENU = {
+    "settings": ("", "Choose what this chat gets without asking"),
+}
+OWNERS_MENU = {
+    "allow": ("<id>, here, or as a reply", "Let a person or a group use me"),
+    "deny": ("<id>, here, or as a reply", "Take that back"),
+    "users": ("", "Show who may use me"),
+}
+
+WELCOME = "Hello! Send me a link, and I bring back the video, the audio or the transcript."
+NOW_OWNER = "You own this bot now. /allow lets others use it, /users shows who may; then send me a link."
+NEEDS_OWNER = "Only the owner of this bot can do that."
+NEEDS_PRIVATE = "I tell that only in our private chat."
+NEEDS_ADMIN = "Only an administrator of this group can change its settings."
+NOTHING_YET = "You have asked for nothing yet. Send me a link."
+BUSY = "I cannot reach my database; I go on with that by myself as soon as it is back."
+UNKNOWN_BUTTON = "I do not know that button any more; send the link again."
+WHOM = "Say whom: the number of a person or a group, 'here' in a group, or as a reply to what somebody wrote."
+OWNER_STAYS = "The owner of this bot can always use it."
+
+
+def plain(sentence: str) -> str:
+    """A sentence of ours, or one that repeats what somebody wrote."""
+    return escape(sentence, quote=False)
+
+
+def refusal(standing: Standing, speaker: Speaker) -> str:
+    """No, and how it could become a yes."""
+    if standing is Standing.UNOWNED:
+        return "Nobody owns this bot yet. If you run it, send me /start and the code that its log shows."
+    person = f"your number is <code>{escape(speaker.user_id)}</code>"
+    if speaker.is_private:
+        return f"Sorry, this bot serves only people its owner has allowed; {person}."
+    group = f"that of this group is <code>{escape(speaker.chat_id)}</code>"
+    return f"Sorry, this bot serves only people and groups its owner has allowed; {person}, {group}."
+
+
+def usage(standing: Standing) -> str:
+    """Every command."""
+    known = USAGE | MENU | (OWNERS_MENU if standing is Standing.OWNER else {})
+    lines = [
+        f"/{name} {escape(words)}".rstrip() + f"\n    {escape(does)}" for name, (words, does) in known.items()
+    ]
+    return "\n".join([plain(HINT.partition(",")[0] + "."), "", *lines])
+
+
+def listed(asked: Sequence[Asked]) -> str:
+    """A person's requests, one a line."""
+    return "\n".join(
+        f"<code>{each.short_id}</code> {_title(each.view)} · {_state(each.view)}" for each in asked
+    )
+
+
+def told(asked: Asked) -> str:
+    """One request in full."""
+    view = asked.view
+    lines = [f"<code>{asked.short_id}</code> <b>{_title(view)}</b>", _state(view)]
+    if view.state is JobState.DONE:
+        lines += [plain(clean(describe(artifact))) for artifact in view.artifacts]
+    elif view.error is not None:
+        lines.append(plain(clean(view.error.message)))
+    return "\n".join(lines)
+
+
+def found(asked: Sequence[Asked], words: str) -> str:
+    """What was fetched with such a title; titles lead to the files while they are kept."""
+    if not asked:
+        return f"I have fetched nothing for you with <i>{plain(clean(words))}</i> in its title."
+    return "\n".join(f"<code>{each.short_id}</code> {_linked(each.view)}" for each in asked)
+
+
+def given(whom: Person, role: Role) -> str:
+    """What has become of a person or a group."""
+    name = f"{plain(clean(whom.name))} " if whom.name else ""
+    may = "may use me from now on." if role is Role.ALLOWED else "may not use me any more."
+    return f"{name}(<code>{escape(whom.user_id)}</code>) {may}"
+
+
+def without_tags(text_html: str) -> str:
+    """The same for places that take plain text."""
+    return unescape(_TAG.sub("", text_html))
+
+
+def members(known: Sequence[Known]) -> str:
+    """Who may do what."""
+    lines = [
+        f"{each.role.value} · <code>{escape(each.subject)}</code> {plain(clean(each.name))}".rstrip()
+        for each in known[:MOST_MEMBERS]
+    ]
+    if len(known) > MOST_MEMBERS:
+        lines.append(f"and {len(known) - MOST_MEMBERS} more")
+    return "\n".join(lines) or "Nobody yet."
+
+
+def _title(view: JobView) -> str:
+    return plain(cut(clean(view.title or UNTITLED), MOST_TITLE))
+
+
+def _linked(view: JobView) -> str:
+    url = next((artifact.url for artifact in view.artifacts if artifact.url), None)
+    if url is None:
+        return f"{_title(view)} · no longer kept; send the link again"
+    if not is_linkable(url):  # Telegram drops such a link without a word
+        return f"{_title(view)}\n<code>{escape(url)}</code>"
+    return f'<a href="{escape(url)}">{_title(view)}</a>'
+
+
+def _state(view: JobView) -> str:
+    words = [clean(stage_words(view))]
+    if view.state is JobState.QUEUED and view.position:
+        words.append(f"number {view.position} in line")
+    if view.state is JobState.RUNNING and (done := share(view.progress or {})) is not None:
+        words.append(f"{done:.0%}")
+    if view.state is JobState.DONE and view.offers is not None:
+        words = ["waits for your choice"]
+    elif view.state is JobState.DONE and view.duration_seconds:
+        words.append(time_words(view.duration_seconds))
+    return plain(" · ".join(words))

@@ -1,0 +1,1 @@
+"""Conversations with the bot, through the double of Telegram in tests/telegram."""

@@ -1,0 +1,68 @@
+"""From a link to the film, with the real worker and the media site."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from linkferry import compose
+from linkferry.chats import running_chats
+from linkferry.compose import open_parts, running_worker
+from tests.bots.telegram.conftest import settings_for
+from tests.site.server import MediaSite
+from tests.telegram.double import TelegramDouble
+from tests.telegram.people import Private
+from worker.child import ChildServer
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def telegram() -> AsyncIterator[TelegramDouble]:
+    async with TelegramDouble() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def private(
+    telegram: TelegramDouble,
+    tmp_path: Path,
+    site: MediaSite,
+    children: ChildServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Private]:
+    """Ann alone with a bot that has a worker."""
+    site.reset()
+    ann = telegram.user("Ann")
+    settings = settings_for(
+        tmp_path / "data",
+        telegram,
+        telegram_allowed=(str(ann.id),),
+        allowed_addresses=(f"127.0.0.1:{site.port}",),
+    )
+
+    class Borrowed:
+        def __init__(self, *_: object) -> None: ...
+
+        async def __aenter__(self) -> ChildServer:
+            return children
+
+        async def __aexit__(self, *_: object) -> None: ...
+
+    monkeypatch.setattr(compose, "ChildServer", Borrowed)
+    async with open_parts(settings) as parts:
+        clients = {}
+        async with running_worker(parts, clients) as deliverer, running_chats(parts, clients, deliverer):
+            yield telegram.private(ann)
+
+
+async def test_a_link_becomes_a_question_and_the_answer_a_film(private: Private, site: MediaSite) -> None:
+    await private.sends(site.url("/watch/sample"))
+    question = await private.shows(lambda shown: "Audio" in shown.labels)
+    print(private.messages)
+    press = await private.presses(question, "Audio")
+    assert await press.answered() == "On it."
+    film = await private.shows(lambda shown: shown.media is not None)
+    assert film.message_id == question.message_id
+    assert len(private.messages) == 1
