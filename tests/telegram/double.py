@@ -11,33 +11,21 @@ People and their chats are in people.py, the rules in contents.py, html.py and l
 """
 
 import asyncio
-import contextlib
-import socket
 import time
-import traceback
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
-
-from tests.telegram import carrying, managing, speaking
-from tests.telegram.call import Call, read_call
-from tests.telegram.faults import Fault, Faults
+from tests.telegram.acts import Press
+from tests.telegram.call import Call
+from tests.telegram.faults import Faults
 from tests.telegram.files import Shelf
+from tests.telegram.groups import Channel, Group
 from tests.telegram.limits import Limits
-from tests.telegram.methods import METHODS
-from tests.telegram.people import Group, Press, Private
-from tests.telegram.refusal import Refused
+from tests.telegram.people import Private
 from tests.telegram.rooms import Rooms, User
+from tests.telegram.server import Server
 from tests.telegram.updates import Update, Updates
-
-__all__ = ["TelegramDouble", "carrying", "managing", "speaking"]
 
 TOKEN = "7000000000:AAHdouble-token-of-the-tests-0000000"
 MEGABYTE = 1024 * 1024
@@ -79,14 +67,12 @@ class TelegramDouble:
         self.rooms.users[self.me.id] = self.me
         self.bugs: list[str] = []  # errors of the double itself, shown when it closes
         self._waiters: set[asyncio.Future[None]] = set()
-        self._closing = asyncio.Event()
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
+        self._server = Server(self)
 
     @property
     def url(self) -> str:
         """`http://127.0.0.1:PORT`, without a slash."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self._server.port}"
 
     # people
 
@@ -116,6 +102,14 @@ class TelegramDouble:
         room.bot_status = "administrator" if bot_is_admin else "member"
         room.members = {one.id: "member" for one in members} | {one.id: "administrator" for one in admins}
         return Group(self, room, list(dict.fromkeys([*members, *admins])))
+
+    def channel(self, title: str) -> Channel:
+        """A channel in which the bot is an administrator."""
+        room = self.rooms.open("channel", title)
+        room.bot_status = "administrator"
+        owner = self.user(f"{title}'s owner")
+        room.members = {owner.id: "creator"}
+        return Channel(self, room, [owner])
 
     # what tests ask for
 
@@ -166,125 +160,16 @@ class TelegramDouble:
                 raise AssertionError(otherwise if isinstance(otherwise, str) else otherwise())
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.add(waiter)
-            await asyncio.wait([waiter], timeout=left)
+            await asyncio.wait([waiter], timeout=min(left, 0.05))
             self._waiters.discard(waiter)
 
-    # the server
-
     async def __aenter__(self) -> Self:
-        routes = [
-            Route("/bot{token}/{method}", self._method, methods=["GET", "POST"]),
-            Route("/file/bot{token}/{path:path}", self._file),
-        ]
-        config = uvicorn.Config(
-            Starlette(routes=routes),
-            log_config=None,
-            log_level="critical",
-            access_log=False,
-            lifespan="off",
-            ws="none",
-        )
-        config.load()
-        self._server = uvicorn.Server(config)
-        self._server.lifespan = config.lifespan_class(config)
-        await self._server.startup([self._socket])
+        await self._server.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._closing.set()
         await self.updates.close()
-        for server in self._server.servers:
-            server.close()
-        for connection in list(self._server.server_state.connections):
-            connection.transport.abort()
-        tasks = list(self._server.server_state.tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._server.stop()
         assert not self.bugs, "the double itself failed:\n" + "\n".join(self.bugs)
-
-    async def _method(self, request: Request) -> Response:
-        token, name = request.path_params["token"], request.path_params["method"]
-        if token != self.token:
-            looks_right = token.partition(":")[0].isdigit() and ":" in token
-            return _refused(Refused(401, "Unauthorized") if looks_right else Refused(404, "Not Found"))
-        try:
-            call = await read_call(request, name)
-        except ClientDisconnect:
-            return Response(status_code=400)
-        call.time = self.clock()
-        self.calls.append(call)
-        fault = self.faults.take(name)
-        try:
-            if fault is not None:
-                await self._meet(fault, call, request)
-            call.result = await self._run(call, request)
-        except Refused as refused:
-            call.error = refused
-            return _refused(refused)
-        except _Dropped:
-            return _Nothing()
-        except Exception:
-            self.bugs.append(f"{name} {call.parameters}\n{traceback.format_exc()}")
-            return _refused(Refused(500, "Internal Server Error: the double has a bug"))
-        return JSONResponse({"ok": True, "result": call.result})
-
-    async def _run(self, call: Call, request: Request) -> Any:
-        function = METHODS.get(call.method.lower())
-        if function is None:
-            raise Refused(404, "Not Found: method not found")
-        return await function(self, call)
-
-    async def _meet(self, fault: Fault, call: Call, request: Request) -> None:
-        if fault.refusal is not None:
-            raise fault.refusal
-        if fault.applies:
-            call.result = await self._run(call, request)
-        if fault.hangs:
-            await self._hang(request)
-        self._abort(request)
-        raise _Dropped
-
-    async def _hang(self, request: Request) -> None:
-        gone = asyncio.create_task(_disconnected(request))
-        closing = asyncio.create_task(self._closing.wait())
-        await asyncio.wait([gone, closing], return_when=asyncio.FIRST_COMPLETED)
-        for task in (gone, closing):
-            task.cancel()
-
-    def _abort(self, request: Request) -> None:
-        for connection in list(self._server.server_state.connections):
-            if getattr(connection, "client", None) == tuple(request.scope["client"]):
-                connection.transport.abort()
-
-    async def _file(self, request: Request) -> Response:
-        if request.path_params["token"] != self.token:
-            return _refused(Refused(401, "Unauthorized"))
-        try:
-            media = self.files[request.path_params["path"].rpartition("/")[2]]
-        except Refused:
-            return _refused(Refused(404, "Not Found"))
-        return Response(media.content, media_type=media.mime or "application/octet-stream")
-
-
-class _Dropped(Exception):
-    """The connection is closed; nothing may be answered."""
-
-
-class _Nothing(Response):
-    """No answer at all."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send nothing."""
-
-
-async def _disconnected(request: Request) -> None:
-    with contextlib.suppress(Exception):
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-
-
-def _refused(refused: Refused) -> Response:
-    return JSONResponse(refused.answer(), status_code=refused.code)

@@ -11,6 +11,8 @@ from tests.telegram.refusal import Refused, bad_request
 
 KINDS = ("video", "audio", "document", "photo", "voice", "animation", "video_note", "sticker")
 MAX_THUMBNAIL_BYTES = 200_000
+# "Telegram clients support MPEG4 videos (other formats may be sent as Document)"; audio: MP3 and M4A.
+PLAYABLE = {"video": (".mp4", ".m4v"), "audio": (".mp3", ".m4a")}
 MAX_DOWNLOAD_BYTES = 20 * 1024 * 1024  # getFile gives nothing bigger
 
 
@@ -101,6 +103,8 @@ class Shelf:
         if not upload.content:
             raise bad_request("file must be non-empty")
         self.uploads += 1
+        if not upload.name.lower().endswith(PLAYABLE.get(kind, "")):
+            kind = "document"
         thumbnail = self._upload(call, "thumbnail", about.get("thumbnail"))
         return self.keep(
             kind,

@@ -49,6 +49,7 @@ class Room:
     migrated_to: int | None = None
     topics: dict[int, Body] = field(default_factory=dict)  # the message that opened it
     closed_topics: set[int] = field(default_factory=set)
+    meant_for_bot: set[int] = field(default_factory=set)  # messages whose replies the bot hears, too
     messages: dict[int, Body] = field(default_factory=dict)
     versions: list[Body] = field(default_factory=list)  # every state of every message, oldest first
     actions: list[Body] = field(default_factory=list)  # sendChatAction

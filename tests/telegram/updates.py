@@ -29,7 +29,6 @@ class Webhook:
     secret_token: str = ""
     max_connections: int = 40
     last_error: tuple[float, str] | None = None
-    drops_pending: bool = False
 
 
 @dataclass
@@ -50,6 +49,7 @@ class Updates:
         self._poller: asyncio.Future[Refused | None] | None = None
         self._pushes: dict[int, deque[Update]] = {}
         self._pushers: dict[int, asyncio.Task[None]] = {}
+        self._client: httpx.AsyncClient | None = None
 
     def add(self, kind: str, payload: dict[str, Any]) -> Update:
         """A new update; one that the bot did not allow is made and forgotten, as Telegram does."""
@@ -119,37 +119,37 @@ class Updates:
 
     async def set_webhook(self, webhook: Webhook | None) -> None:
         """Push to this address from now on, or, None, wait for getUpdates again."""
-        self.webhook = webhook
         await self.close()
+        self.webhook = webhook
         if webhook is not None:
+            self._client = httpx.AsyncClient(timeout=60, trust_env=False, verify=False)
             self.interrupt(conflict("terminated by setWebhook request"))
             for update in list(self.pending.values()):
                 self._offer(update)
 
     def _offer(self, update: Update) -> None:
         """The updates of one chat are pushed one after the other; chats do not wait for each other."""
-        if self.webhook is None:
+        if self.webhook is None or self._client is None:
             self.interrupt(None)
             return
         key = chat_of(update)
         self._pushes.setdefault(key, deque()).append(update)
         if key not in self._pushers or self._pushers[key].done():
-            self._pushers[key] = asyncio.create_task(self._push(key, self.webhook))
+            self._pushers[key] = asyncio.create_task(self._push(key, self.webhook, self._client))
 
-    async def _push(self, key: int, webhook: Webhook) -> None:
+    async def _push(self, key: int, webhook: Webhook, client: httpx.AsyncClient) -> None:
         headers = {"content-type": "application/json"}
         if webhook.secret_token:
             headers["x-telegram-bot-api-secret-token"] = webhook.secret_token
-        async with httpx.AsyncClient(timeout=60, trust_env=False, verify=False) as client:
-            while self._pushes[key]:
-                update = self._pushes[key][0]
-                problem = await _delivered(client, webhook.url, headers, update)
-                if problem is None:
-                    self._pushes[key].popleft()
-                    self.pending.pop(update["update_id"], None)
-                else:
-                    webhook.last_error = self.clock(), problem
-                    await asyncio.sleep(self.push_retry)
+        while self._pushes[key]:
+            update = self._pushes[key][0]
+            problem = await _delivered(client, webhook.url, headers, update)
+            if problem is None:
+                self._pushes[key].popleft()
+                self.pending.pop(update["update_id"], None)
+            else:
+                webhook.last_error = self.clock(), problem
+                await asyncio.sleep(self.push_retry)
 
     async def close(self) -> None:
         """Stop pushing; what was not delivered stays pending."""
@@ -159,6 +159,9 @@ class Updates:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._pushers.clear()
         self._pushes.clear()
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
 
 
 async def _delivered(
