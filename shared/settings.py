@@ -21,6 +21,10 @@ _ADDRESS = re.compile(
     r"|\[[0-9A-Fa-f:.]+\](:\d{1,5})?"  # an IPv6 address and a port
 )
 
+COMMANDS = ("/get", "/subs", "/status")
+UMBRELLA = "/ferry"  # the Slack command that works whatever the others are called
+_COMMAND = re.compile(r"/[a-z0-9][a-z0-9_-]{0,30}")
+
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -109,11 +113,29 @@ class Settings(BaseSettings):
     telegram_allowed: CommaSeparated = Field(
         (), description="Ids of people and groups that may use the bot; the first person is its owner."
     )
+    slack_bot_token: str = Field(
+        "", repr=False, description="The Slack app's bot token, xoxb-...: one workspace. Empty: no Slack."
+    )
+    slack_app_token: str = Field(
+        "", repr=False, description="The app-level token, xapp-...: Socket Mode. Empty: HTTP mode."
+    )
+    slack_signing_secret: str = Field(
+        "", repr=False, description="The app's signing secret, which HTTP mode needs."
+    )
+    slack_client_id: str = Field("", repr=False, description="With its secret: many workspaces, by OAuth.")
+    slack_client_secret: str = Field("", repr=False, description="The app's client secret, for OAuth.")
+    slack_api_url: str = Field("https://slack.com/api/", description="The address of Slack's Web API.")
+    slack_commands: CommaSeparated = Field(
+        COMMANDS,
+        description="What those three are called in Slack; /ferry works whatever they are.",
+    )
     log_format: Literal["auto", "text", "json"] = Field(
         "auto", description="`auto`: text on a terminal, else json."
     )
 
-    @field_validator("secret_keys", "api_keys", "allowed_addresses", "telegram_allowed", mode="before")
+    @field_validator(
+        "secret_keys", "api_keys", "allowed_addresses", "telegram_allowed", "slack_commands", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -126,6 +148,15 @@ class Settings(BaseSettings):
         for part in value:
             if _ADDRESS.fullmatch(part) is None or ("/" in part and not _is_network(part)):
                 raise ValueError(f"{part[:60]!r} is neither a network such as 10.0.0.0/8 nor host:port")
+        return value
+
+    @field_validator("slack_commands")
+    @classmethod
+    def _are_commands(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        value = value or COMMANDS
+        named = {UMBRELLA, *value}
+        if len(value) != 3 or len(named) != 4 or not all(map(_COMMAND.fullmatch, value)):
+            raise ValueError(f"three different names such as /get,/subs,/status are needed, none {UMBRELLA}")
         return value
 
     @classmethod
