@@ -1,10 +1,12 @@
 """What people do in their chats: tests drive the bot with it, and read what the bot wrote.
 
-ann = telegram.user("Ann")
-chat = telegram.private(ann)
-await chat.sends("https://example.com/watch")
-status = await chat.shows("Queued")
-await chat.presses(status, "Cancel")
+A test reads like a chat:
+
+    ann = telegram.user("Ann")
+    chat = telegram.private(ann)
+    await chat.sends("https://example.com/watch")
+    status = await chat.shows("Queued")
+    await chat.presses(status, "Cancel")
 """
 
 from collections.abc import Callable

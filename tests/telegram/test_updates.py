@@ -198,13 +198,17 @@ async def test_privacy_mode(telegram: TelegramDouble, bot: Bot, text: str, arriv
     assert (sent.update is not None) == bool(await bot.get_updates()) == arrives
 
 
-async def test_in_a_group_replies_to_the_bot_arrive(telegram: TelegramDouble, bot: Bot) -> None:
+async def test_in_a_group_replies_to_the_bot_or_to_what_it_was_asked_arrive(
+    telegram: TelegramDouble, bot: Bot
+) -> None:
     ann, bob = telegram.user("Ann"), telegram.user("Bob")
     group = telegram.group("Team", ann, bob)
     message = await bot.send_message(group.id, "Done")
     other = await group.sends("nice", by=bob)
     assert (await group.sends("thanks", reply_to=message.message_id)).update is not None
     assert (await group.sends("indeed", reply_to=other)).update is None
+    asked = await group.sends("/get https://example.com")
+    assert (await group.sends("and in 720p?", reply_to=asked)).update is not None
     assert (await telegram.group("Ours", ann, bot_is_admin=True).sends("anything")).update is not None
 
 
