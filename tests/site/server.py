@@ -24,6 +24,7 @@ class MediaSite:
         self.root = build(cache)
         self.ledger = Ledger()
         self._socket = socket.create_server(("127.0.0.1", port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does not by itself here
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
             create_app(self.root, self.ledger),
