@@ -5,8 +5,11 @@ import os
 import re
 
 from telegram import Bot
+from telegram.error import InvalidToken
 from telegram.request import HTTPXRequest
 
+from shared.chat.telegram.refusals import NOT_KNOWN
+from shared.errors import ConfigError
 from shared.settings import Settings
 
 CLOUD = "https://api.telegram.org"
@@ -19,6 +22,13 @@ _TALKATIVE = ("httpx", "httpcore", "telegram")  # they name addresses, and the t
 
 class QuietBot(Bot):
     """A Bot that does not show its token where somebody prints it."""
+
+    async def initialize(self) -> None:
+        """Ask Telegram who we are. Raises ConfigError when it does not know the token."""
+        try:
+            await super().initialize()
+        except InvalidToken:
+            raise ConfigError(NOT_KNOWN) from None  # the library's own words quote the token
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}[{self.token.partition(':')[0]}]"

@@ -1,5 +1,6 @@
 """The calls to Telegram that show something, each with what its refusals mean for us."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import cast
 
@@ -15,6 +16,7 @@ from telegram import (
     ReplyParameters,
 )
 from telegram.constants import ParseMode
+from telegram.error import TimedOut
 
 from shared.chat.telegram.markup import cut
 from shared.chat.telegram.refusals import called
@@ -97,17 +99,21 @@ class Calls:
         """
         # to write it, and as long for a server of one's own to pass it on before it answers
         patience = PATIENCE + size / SLOWEST
-        shown = await called(
-            self.bot.edit_message_media(
-                media,
-                chat_id,
-                int(message_id),
-                reply_markup=_markup(buttons),
-                read_timeout=patience,
-                write_timeout=patience,
-            ),
-            with_file=True,
-        )
+        try:
+            async with asyncio.timeout(2 * patience):
+                shown = await called(
+                    self.bot.edit_message_media(
+                        media,
+                        chat_id,
+                        int(message_id),
+                        reply_markup=_markup(buttons),
+                        read_timeout=patience,
+                        write_timeout=patience,
+                    ),
+                    with_file=True,
+                )
+        except TimeoutError as error:  # the library's patience is for each block, not for all of them
+            raise TimedOut("the file took too long") from error
         return shown if isinstance(shown, Message) else None
 
     async def answer(self, callback_id: str, text: str = "", alert: bool = False) -> None:

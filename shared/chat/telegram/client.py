@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 from telegram import Bot
+from telegram.error import NetworkError
 
 from shared.chat.pace import Window
 from shared.chat.telegram.bot import is_cloud
@@ -11,7 +13,7 @@ from shared.chat.telegram.calls import Calls
 from shared.chat.telegram.carrier import Carrier
 from shared.chat.telegram.parcels import PLATFORM, Parcel, Shelf, parcel_of
 from shared.chat.telegram.refusals import LinksRefused, OtherKind
-from shared.chat.telegram.render import is_linkable, status
+from shared.chat.telegram.render import Message, is_linkable, status
 from shared.chat.words import size_words
 from shared.database import Database
 from shared.models import JobState, Request
@@ -23,7 +25,7 @@ log = logging.getLogger(__name__)
 
 BASE = 3.0  # seconds between two progress edits of one message, at least
 CLOUD_LIMIT, OWN_LIMIT = 50_000_000, 2_000_000_000  # bytes a bot may send, by whose server it speaks through
-STUBBORN = 3  # deliveries that failed, after which the file is no longer tried
+STUBBORN = 3  # deliveries that failed, after which a link will do when the file fails once more
 
 TOO_LARGE = "This is larger than the {limit} that a bot may send here."
 NOT_TAKEN = "Telegram did not take the file itself."
@@ -89,21 +91,31 @@ class TelegramClient(Calls):
         is_result = view.state is JobState.DONE and view.offers is None
         parcel = parcel_of(view) if is_result else None
         transcript = await self._shelf.text(parcel.artifact) if parcel else ""
-        caption = status(view, request.id, can_link=self._can_link, carries_file=True, transcript=transcript)
+        shown = partial(status, view, request.id, can_link=self._can_link, transcript=transcript)
         because = self._why_not(request, parcel)
         if parcel and because is None:
-            if await self._carrier.bring(
-                request.chat_id, message, parcel, caption.text_html, caption.buttons
-            ):
+            if await self._bring(request, message, parcel, shown(carries_file=True)):
                 return
             because = NOT_TAKEN
-        shown = status(
-            view, request.id, can_link=self._can_link, because=because or "", transcript=transcript
-        )
+        told = shown(because=because or "")
         try:
-            await self.restate(request.chat_id, message, shown.text_html, shown.buttons)
+            await self.restate(request.chat_id, message, told.text_html, told.buttons)
         except OtherKind:  # the file is there: it was sent before, and the answer was lost
-            await self.recaption(request.chat_id, message, caption.text_html, caption.buttons)
+            told = shown(carries_file=True)
+            await self.recaption(request.chat_id, message, told.text_html, told.buttons)
+
+    async def _bring(self, request: Request, message: str, parcel: Parcel, caption: Message) -> bool:
+        """Whether the message is the file now."""
+        try:
+            return await self._carrier.bring(
+                request.chat_id, message, parcel, caption.text_html, caption.buttons
+            )
+        except NetworkError as error:
+            if request.delivery_failures < STUBBORN:
+                raise
+            # a text may get through where the file does not; where neither does, all is tried again later
+            log.warning("request %s: a link after %d tries: %s", request.id, STUBBORN, error)
+            return False
 
     def _why_not(self, request: Request, parcel: Parcel | None) -> str | None:
         """Why the file should not be in the message, for people; None when it should."""
@@ -111,7 +123,7 @@ class TelegramClient(Calls):
             return ""
         if parcel.artifact.size_bytes > self._max_upload:
             return TOO_LARGE.format(limit=size_words(self._max_upload))
-        return NOT_TAKEN if request.delivery_failures >= STUBBORN else None
+        return None
 
     def _give_up_links(self, refused: LinksRefused) -> None:
         """Go on without buttons that lead to us: what Telegram takes as an address, only Telegram knows."""

@@ -23,6 +23,8 @@ from shared.errors import ConfigError
 
 T = TypeVar("T")
 
+NOT_KNOWN = "Telegram does not know the token in LINKFERRY_TELEGRAM_TOKEN; @BotFather shows the right one."
+
 _HARMLESS = ("message is not modified", "query is too old", "query id is invalid")
 _GONE = (
     "message to edit not found",
