@@ -1,0 +1,1 @@
+"""Our own double of Slack, the rules it keeps, and the payloads Slack documents."""

@@ -1,0 +1,399 @@
+"""Our own double of Slack's server, for what cannot run here.
+
+It is not Slack: it is what Slack documents and what people report of it, as far as this project uses it,
+and stricter where an app that gets away with something here would fail there. It runs on loopback on the
+loop of the test, and has one app, its workspaces and their people:
+
+    async with SlackDouble() as slack:
+        client = AsyncWebClient(slack.token, base_url=slack.api_url)
+
+People are in people.py, the rules in blocks.py, elements.py, speaking.py and limits.py, the ways to the app
+in socket.py and signed.py.
+"""
+
+import asyncio
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from tests.slack import conversing, filing, happenings, installing, opening, speaking
+from tests.slack.call import Call, read_call
+from tests.slack.delivery import Courier, Delivery, Transport
+from tests.slack.faults import Fault, Faults
+from tests.slack.limits import Limits
+from tests.slack.methods import METHODS, Method
+from tests.slack.mrkdwn import Pings, pings, read_blocks
+from tests.slack.people import Channel, Person, slack_event
+from tests.slack.refusal import Refused
+from tests.slack.replies import Replies
+from tests.slack.rooms import Body, Room, Team, World
+from tests.slack.shown import File, Message, View, show_view
+from tests.slack.signed import SignedHttp
+from tests.slack.socket import SocketMode
+from tests.slack.tokens import BOT_SCOPES, Token
+
+__all__ = ["SlackDouble", "conversing", "filing", "installing", "opening", "speaking"]
+
+EVENTS = frozenset({"app_mention", "message.im", "app_home_opened", "link_shared", "member_joined_channel"})
+
+
+class SlackDouble:
+    """The server with one app, its first workspace `team`, and the people in it.
+
+    `clock` gives Unix seconds and rules every ts, rate limit, trigger and expiry; `ack_patience` and
+    `retry_delays` are real seconds; `limits` False switches rate limits off; `scopes` are the bot token's;
+    `events` are the app's subscriptions and `commands` its slash commands (None allows every one);
+    `allow_local_urls` lets images come from this machine; `echoes` False keeps the bot's own messages
+    from coming back as events; `redelivers` names what is repeated without an acknowledgement.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.time,
+        limits: bool = True,
+        scopes: frozenset[str] | set[str] = BOT_SCOPES,
+        events: frozenset[str] | set[str] = EVENTS,
+        commands: frozenset[str] | set[str] | None = None,
+        allow_local_urls: bool = False,
+        echoes: bool = True,
+        rotates: bool = False,
+        ack_patience: float = 3.0,
+        retry_delays: tuple[float, ...] = (0.0, 60.0, 300.0),
+        redelivers: frozenset[str] = frozenset({"events_api"}),
+    ) -> None:
+        self.clock = clock
+        self.events = events
+        self.commands = commands
+        self.allow_local_urls = allow_local_urls
+        self.echoes = echoes
+        self.unfurl_domains: set[str] = set()
+        self.app_id, self.client_id = "A0LF0000001", "1000.2000"
+        self.client_secret, self.signing_secret = (
+            "client-secret-of-the-double",
+            "signing-secret-of-the-double",
+        )
+        self.world = World(clock)
+        self.team = self.world.add_team("Linkferry Tests", "Linkferry")
+        self.token, self.app_token = "xoxb-of-the-double", "xapp-of-the-double"
+        self.tokens = {
+            self.token: Token(self.token, "bot", self.team.id, frozenset(scopes)),
+            self.app_token: Token(self.app_token, "app", self.team.id, frozenset({"connections:write"})),
+        }
+        self.calls: list[Call] = []
+        self.uploads: dict[str, filing.Upload] = {}
+        self.faults = Faults()
+        self.limits = Limits(clock, enabled=limits)
+        self.socket = SocketMode(self.app_id)
+        self.http: SignedHttp | None = None
+        self.courier = Courier(self._transport, ack_patience, retry_delays, redelivers)
+        self.installer = installing.Installer(self, rotates=rotates)
+        self.screens = opening.Screens(self)
+        self.replies = Replies(self)
+        self.bugs: list[str] = []  # errors of the double itself, shown when it closes
+        self.port = 0
+        self._waiters: set[asyncio.Future[None]] = set()
+        self._closing = asyncio.Event()
+
+    @property
+    def url(self) -> str:
+        """`http://127.0.0.1:PORT`, without a slash."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def api_url(self) -> str:
+        """The `base_url` of a client."""
+        return f"{self.url}/api/"
+
+    # people
+
+    def workspace(self, name: str) -> Team:
+        """One more workspace; its bot token comes by OAuth."""
+        return self.world.add_team(name, "Linkferry")
+
+    def user(
+        self, name: str, *, is_admin: bool = False, is_owner: bool = False, team: Team | None = None
+    ) -> Person:
+        """Somebody new."""
+        user = self.world.add_user(
+            team or self.team, name, is_admin=is_admin, is_owner=is_owner, is_bot=False
+        )
+        return Person(self, user)
+
+    def channel(
+        self,
+        name: str,
+        members: list[Person] | tuple[Person, ...] = (),
+        *,
+        bot: bool = False,
+        private: bool = False,
+    ) -> Channel:
+        """A channel; without `bot` the app is not in it."""
+        team = members[0].user.team if members else self.team
+        ids = [one.id for one in members] + ([team.bot_user_id] if bot else [])
+        return Channel(self, self.world.open(team, "group" if private else "channel", name, ids))
+
+    def dm(self, person: Person, other: Person | None = None) -> Channel:
+        """The direct message of a person with the bot, or with somebody else."""
+        team = person.user.team
+        second = other.id if other else team.bot_user_id
+        return Channel(self, self.world.open(team, "im", "", [person.id, second]))
+
+    def modal(self, person: Person) -> View | None:
+        """The modal that the person sees now."""
+        stack = self.screens.stacks.get(person.id)
+        return show_view(stack[-1].body, stack[-1].errors, self.name_of) if stack else None
+
+    def home(self, person: Person) -> View | None:
+        """The person's Home tab."""
+        body = self.screens.homes.get(person.id)
+        return show_view(body, {}, self.name_of) if body else None
+
+    def name_of(self, some_id: str) -> str:
+        """The name of a person or a channel."""
+        if some_id in self.world.users:
+            return self.world.users[some_id].name
+        return self.world.rooms[some_id].name if some_id in self.world.rooms else some_id
+
+    def file(self, message: Message, described: Body) -> File:
+        """A file in a message."""
+        upload = self.uploads[described["id"]]
+        assert upload.content is not None
+        return File(
+            upload.id, upload.name, upload.title, upload.content, message.thread_ts, message.text, described
+        )
+
+    def pings(self, shown: Message | View | Body) -> Pings:
+        """Whom a message, a view or a message's object would ping, and where its links lead."""
+        if isinstance(shown, Message):
+            return pings(shown.body, shown.flags)
+        return pings(shown.body if isinstance(shown, View) else shown)
+
+    def read(self, blocks: list[Body]) -> str:
+        """Blocks as people read them."""
+        return read_blocks(blocks, self.name_of)
+
+    # what the app is told
+
+    async def delivers_to(self, url: str, app: Any | None = None) -> None:
+        """HTTP mode: everything is posted to this URL, with `app` into that ASGI app."""
+        if self.http is not None:
+            await self.http.close()
+        self.http = SignedHttp(url, self.signing_secret, self.clock, app)
+
+    async def verifies_url(self) -> str:
+        """Slack asks whether the URL is the app's; what the app answers must be the challenge."""
+        assert self.http is not None, "delivers_to() first"
+        challenge = "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"
+        token = happenings.VERIFICATION_TOKEN
+        body = {"token": token, "challenge": challenge, "type": "url_verification"}
+        answer = await self.http.post("events_api", body)
+        assert answer.status_code == 200 and challenge in answer.text, f"no challenge: {answer}"
+        return answer.text
+
+    async def tells(
+        self, kind: str, some_id: str, payload: Body, on_answer: Callable[[Any], None] | None = None
+    ) -> Delivery:
+        """Deliver something of this kind: slash_commands, interactive or events_api."""
+        return await self.courier.deliver(Delivery(some_id, kind, payload, on_answer))
+
+    async def event(self, team: Team, name: str, inner: Body) -> Delivery | None:
+        """Deliver an event, if the app subscribes to it."""
+        if name not in self.events:
+            return None
+        payload = happenings.event(self, team, inner)
+        return await self.tells("events_api", payload["event_id"], payload)
+
+    def echo(self, room: Room, change: Body) -> None:
+        """The app hears of its own messages and edits too, where it listens; Slack makes no difference."""
+        name = slack_event(room)
+        if not self.echoes or name not in self.events or not (self.http or self.socket.connections):
+            return
+        ts = change.get("ts") or self.world.next_ts()
+        inner = {"type": "message", **change, "channel": room.id, "channel_type": room.channel_type}
+        self.courier.start(self.event(room.team, name, inner | {"ts": ts, "event_ts": ts}))
+
+    async def repeat(self, delivery: Delivery) -> Delivery:
+        """Deliver the same once more, with the same event_id or trigger_id."""
+        return await self.courier.repeat(delivery)
+
+    def unfurls(self, links: list[str]) -> list[Body]:
+        """The links that belong to `unfurl_domains`."""
+        found = [(one, urlsplit(one).hostname or "") for one in links]
+        domains = self.unfurl_domains
+        return [
+            {"domain": host, "url": one}
+            for one, host in found
+            if any(host == name or host.endswith(f".{name}") for name in domains)
+        ]
+
+    def _transport(self) -> Transport:
+        return self.http or self.socket
+
+    # what tests ask for
+
+    def fail_next(self, method: str, error: str | None = None, **how: Any) -> None:
+        """See `Faults.fail_next`."""
+        self.faults.fail_next(method, error, **how)
+
+    def apply_then_drop(self, method: str) -> None:
+        """See `Faults.apply_then_drop`."""
+        self.faults.apply_then_drop(method)
+
+    def hang_next(self, method: str, **how: Any) -> None:
+        """See `Faults.hang_next`."""
+        self.faults.hang_next(method, **how)
+
+    def made(self, *methods: str) -> list[Call]:
+        """The calls of these methods so far, refused ones too; all calls without a name."""
+        names = {one.lower() for one in methods}
+        return [one for one in self.calls if not names or one.method.lower() in names]
+
+    @property
+    def scopes_used(self) -> set[str]:
+        """The scopes that calls needed so far."""
+        return {scope for token in self.tokens.values() for scope in token.used}
+
+    def changed(self) -> None:
+        """Something people can see is different."""
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def until(
+        self,
+        fits: Callable[[], bool],
+        patience: float = 20,
+        otherwise: str | Callable[[], str] = "it never came",
+    ) -> None:
+        """Wait until it is so, `patience` seconds at most."""
+        end = time.monotonic() + patience
+        while not fits():
+            left = end - time.monotonic()
+            if left <= 0:
+                raise AssertionError(otherwise if isinstance(otherwise, str) else otherwise())
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.add(waiter)
+            await asyncio.wait([waiter], timeout=left)
+            self._waiters.discard(waiter)
+
+    # the server
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(client_max_size=1 << 30)
+        app.router.add_route("*", "/api/{method}", self._method)
+        app.router.add_get("/link/", self.socket.endpoint)
+        app.router.add_post("/upload/v1/{id}", self._upload)
+        app.router.add_post("/{kind:commands|actions|app}/{team}/{key}", self._reply)
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.05, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.set()
+        await self.courier.close()
+        await self.socket.close()
+        if self.http is not None:
+            await self.http.close()
+        await self._runner.cleanup()
+        assert not self.bugs, "the double itself failed:\n" + "\n".join(self.bugs)
+
+    async def _method(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["method"]
+        call = await read_call(request, name)
+        call.time = self.clock()
+        self.calls.append(call)
+
+        async def work() -> web.Response:
+            call.result = await self._run(call)
+            headers = {"x-oauth-scopes": ",".join(sorted(call.token.scopes))}
+            return web.json_response({"ok": True, **call.result}, headers=headers)
+
+        return await self._serve(name, request, work, call)
+
+    async def _run(self, call: Call) -> Body:
+        method = METHODS.get(call.method)
+        if method is None:
+            raise Refused("unknown_method", req_method=call.method)
+        if method.kind != "none":
+            self._authorise(call, method)
+            self.limits.spend(call.method, call.token.team_id, call.text("channel"))
+        return await method.function(self, call)
+
+    def _authorise(self, call: Call, method: Method) -> None:
+        if not call.sent_token:
+            raise Refused("not_authed")
+        token = self.tokens.get(call.sent_token)
+        if token is None:
+            raise Refused("invalid_auth")
+        if token.is_revoked:
+            raise Refused("token_revoked")
+        if token.expires_at is not None and token.expires_at <= self.clock():
+            raise Refused("token_expired")
+        if token.kind != method.kind:
+            raise Refused("not_allowed_token_type")
+        call.token = token
+        if method.scope:
+            call.require(method.scope)
+
+    async def _upload(self, request: web.Request) -> web.StreamResponse:
+        if request.content_type == "multipart/form-data":
+            field = (await request.post()).get("filename") or (await request.post()).get("file")
+            content = field.file.read() if isinstance(field, web.FileField) else b""
+        else:
+            content = await request.read()
+
+        async def work() -> web.Response:
+            return web.Response(text=filing.receive(self, request.match_info["id"], content))
+
+        return await self._serve("upload", request, work)
+
+    async def _reply(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+
+        async def work() -> web.Response:
+            self.replies.post(request.match_info["key"], body)
+            return web.json_response({"ok": True})
+
+        return await self._serve("response_url", request, work)
+
+    async def _serve(
+        self,
+        name: str,
+        request: web.Request,
+        work: Callable[[], Awaitable[web.Response]],
+        call: Call | None = None,
+    ) -> web.StreamResponse:
+        fault = self.faults.take(name)
+        try:
+            if fault is not None:
+                await self._meet(fault, work)
+                if request.transport is not None:
+                    request.transport.abort()
+                return web.Response()
+            return await work()
+        except Refused as refused:
+            if call is not None:
+                call.error = refused
+            return web.json_response(refused.answer(), status=refused.status, headers=refused.headers)
+        except Exception:
+            self.bugs.append(f"{name} {call.parameters if call else ''}\n{traceback.format_exc()}")
+            return web.json_response({"ok": False, "error": "internal_error"}, status=500)
+
+    async def _meet(self, fault: Fault, work: Callable[[], Awaitable[web.Response]]) -> None:
+        if fault.refusal is not None:
+            raise fault.refusal
+        if fault.applies:
+            await work()
+        if fault.hangs:
+            await self._closing.wait()
