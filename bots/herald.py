@@ -6,7 +6,7 @@ simply seen again: a request without a message gets one.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 TICK = 1.0  # seconds between two looks while anything goes on; also how soon an end elsewhere is noticed
 IDLE = 3.0  # seconds between two looks otherwise, when nobody nudges
-MOST = 500  # unfinished requests looked at; those behind them see progress once it is their turn
+MOST = 500  # unfinished requests looked at; the newest of more see progress once it is their turn
 CALL_TIMEOUT = 30.0  # seconds one chat call may take
 PAUSE = 5.0  # seconds before a message is tried again after a call that failed
 
@@ -47,8 +47,8 @@ class Herald:
         self._client = client
         self._on_end = on_end
         self._nudged = asyncio.Event()
-        self._shown: dict[UUID, JobView] = {}  # what each request's message shows
-        self._busy: set[UUID] = set()  # requests with a call under way
+        self._shown: dict[UUID, JobView] = {}  # what each request's message shows, as far as it lasts
+        self._busy: set[UUID] = set()  # requests with a call under way, or whose chat rests
         self._gone: set[UUID] = set()  # requests whose messages nobody can see any more
 
     def nudge(self) -> None:
@@ -74,39 +74,43 @@ class Herald:
         async with self._database.read() as session:
             requests = await deliveries.unfinished(session, self._platform, MOST)
         now = {request.id for request in requests}
-        for request_id in now - known:
-            self._client.reopen(request_id)
-        if gone := known - now:
-            for request_id in gone:
-                self._shown.pop(request_id, None)
-            self._on_end()
-        idle = [request for request in requests if request.id not in self._busy | self._gone]
-        self._gone &= now
+        self._notice(known, now)
+        passed_over = self._busy | self._gone
+        idle = [request for request in requests if request.id not in passed_over]
         views = await self._follower.views([request.job_id for request in idle]) if idle else {}
-        idle.sort(key=self._client.last_shown)
-        for request in idle:
+        for request in sorted(idle, key=self._client.last_shown):
             view = views.get(request.job_id)
-            if view is not None and view.state.is_active:
-                self._start_one(group, request, view)
+            if view is not None and view.state.is_active and self._is_due(request, view):
+                self._busy.add(request.id)
+                group.create_task(self._call(request, view))
         return now
 
-    def _start_one(self, group: asyncio.TaskGroup, request: Request, view: JobView) -> None:
-        if request.status_message is None:
-            step = self._post(request, view)
-        elif view != self._shown.get(request.id) and self._client.take_turn(request, _age(request)):
-            step = self._show(request, request.status_message, view)
-        else:
-            return
-        self._busy.add(request.id)
-        group.create_task(self._call(request, step))
+    def _notice(self, known: set[UUID], now: set[UUID]) -> None:
+        """Requests have come, and others have left: those are not ours any more."""
+        for request_id in now - known:
+            self._client.reopen(request_id)
+        for request_id in known - now:
+            self._client.forget(request_id)
+        self._gone &= now
+        self._shown = {request_id: view for request_id, view in self._shown.items() if request_id in now}
+        if known - now:
+            self._on_end()
 
-    async def _call(self, request: Request, step: Coroutine[None, None, None]) -> None:
-        """One call; whatever goes wrong with it, the next look sees what is still to do."""
+    def _is_due(self, request: Request, view: JobView) -> bool:
+        """Whether there is a call to make now: the first, or one with news whose turn it is."""
+        if request.status_message is None:
+            return True
+        has_news = _lasting(view) != self._shown.get(request.id)
+        return has_news and self._client.take_turn(request, _age(request))
+
+    async def _call(self, request: Request, view: JobView) -> None:
+        """One call; whatever goes wrong with it, a later look sees what is still to do."""
         try:
             async with asyncio.timeout(CALL_TIMEOUT):
-                await step
+                await self._show(request, view)
         except Throttled as throttled:
             log.info("request %s: the chat wants rest for %.0f s", request.id, throttled.seconds)
+            await asyncio.sleep(throttled.seconds)
         except MessageGone:
             log.info("request %s: its message is gone", request.id)
             self._gone.add(request.id)
@@ -118,20 +122,26 @@ class Herald:
         finally:
             self._busy.discard(request.id)
 
+    async def _show(self, request: Request, view: JobView) -> None:
+        message = request.status_message
+        if message is None:
+            message = await self._client.post(request, view)
+            async with self._database.write() as session:
+                await deliveries.posted(session, request.id, message)
+        elif not await self._client.show(request, message, view):
+            return
+        self._shown[request.id] = _lasting(view)
+
     async def _move(self, request: Request, chat_id: str) -> None:
         with suppress(SQLAlchemyError, OSError):  # the next call is told the same
             async with self._database.write() as session:
                 await deliveries.move(session, request.platform, request.chat_id, chat_id)
 
-    async def _post(self, request: Request, view: JobView) -> None:
-        message = await self._client.post(request, view)
-        async with self._database.write() as session:
-            await deliveries.posted(session, request.id, message)
-        self._shown[request.id] = view
 
-    async def _show(self, request: Request, message: str, view: JobView) -> None:
-        await self._client.show(request, message, view)
-        self._shown[request.id] = view
+def _lasting(view: JobView) -> JobView:
+    """The view without what merely passes with time: a job that stands still has no news."""
+    retries = None if view.retry_in is None else 0.0
+    return view.model_copy(update={"starts_in": None, "retry_in": retries})
 
 
 def _age(request: Request) -> float:

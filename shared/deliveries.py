@@ -32,7 +32,7 @@ _UNFINISHED = (
     select(Request)
     .where(Request.platform == bindparam("platform"), Request.delivery == Delivery.PENDING)
     .where(Request.delivery_after.is_(None), Request.cancelled.is_(False))
-    .order_by(Request.id)
+    .order_by(Request.status_message.is_not(None), Request.id)
     .limit(bindparam("most", type_=Integer))
 )
 _REQUESTS = table(Request)
@@ -51,7 +51,8 @@ async def claim(session: AsyncSession, platforms: Sequence[str], most: int = 50)
 
 
 async def unfinished(session: AsyncSession, platform: str, most: int) -> list[Request]:
-    """Requests whose jobs go on, oldest first: those whose status messages show progress."""
+    """Requests whose jobs go on: those without a status message, then those whose message shows progress,
+    oldest first."""
     return list(await session.scalars(_UNFINISHED, {"platform": platform, "most": most}))
 
 

@@ -21,7 +21,7 @@ class Choice:
 
 def choices(offers: Offers) -> tuple[Choice, ...]:
     """Buttons for what the link really offers, best first: each height that a quality leads to, the sound
-    alone, the transcript alone."""
+    alone, the transcript alone. Where no height is known, nobody knows either whether there is a picture."""
     found = []
     seen = set()
     limits = [quality for quality in Quality if quality.max_height]
@@ -32,8 +32,8 @@ def choices(offers: Offers) -> tuple[Choice, ...]:
             seen.add(best.height)
             size = f" · ~{size_words(best.size_bytes)}" if best.size_bytes else ""
             found.append(Choice(quality, f"{best.height}p{size}"))
-    if not offers.heights and not offers.has_audio:
-        found.append(Choice(Quality.BEST, "Video"))
+    if not offers.heights:
+        found.append(Choice(Quality.BEST, "Best quality"))
     if offers.has_audio:
         found.append(Choice(AUDIO, "Audio"))
     if offers.captions or offers.automatic_captions:

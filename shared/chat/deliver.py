@@ -20,6 +20,7 @@ LOOK_INTERVAL = 5.0  # seconds between two looks when nobody nudges
 EDIT_TIMEOUT = 30.0  # seconds one chat call may take
 GATHER = 0.01  # seconds after a round, in which the next one gathers: many ends cost one question
 PARALLEL = 16  # deliveries at once
+_NOTHING: dict[str, object] = {"note": None, "artifacts": (), "offers": None}  # of a result
 
 
 class Deliverer:
@@ -123,10 +124,10 @@ class Deliverer:
 
 def _unfinished(view: JobView) -> JobView:
     """The same job as if it still ran."""
-    return view.model_copy(update={"state": JobState.RUNNING, "error": None, "note": None, "artifacts": ()})
+    return view.model_copy(update={"state": JobState.RUNNING, "error": None, **_NOTHING})
 
 
 def _left(view: JobView) -> JobView:
     """What somebody sees who changed their mind, while the job may go on for others."""
     told = error_view(Code.CANCELLED, FAILURES[Code.CANCELLED].sentence)
-    return view.model_copy(update={"state": JobState.CANCELLED, "error": told, "note": None, "artifacts": ()})
+    return view.model_copy(update={"state": JobState.CANCELLED, "error": told, **_NOTHING})

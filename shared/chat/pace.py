@@ -2,7 +2,7 @@
 
 A platform counts calls in windows (a chat, a group, a whole workspace). Finals and new messages may use a
 window up; progress may use a share of it only, so that there is always room for what matters. An answer
-"too many requests" holds that one chat for as long as it says.
+"too many requests" holds that one place for as long as it says.
 """
 
 from collections import deque
@@ -10,14 +10,15 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from math import inf
 
-SLACK = 0.05  # seconds added to each window: the platform's clock is not ours
+SLACK = 0.25  # seconds added to each window: calls do not all take equally long to the platform
+SWEEP = 60.0  # seconds between two looks for what is over and need not be remembered
 
 
 @dataclass(frozen=True)
 class Window:
-    """At most `calls` in any `seconds`; progress may bring them up to `progress` only, which is at least 1.
+    """At most `calls` in any `seconds`; progress may bring them up to `progress` only.
 
-    `scope` names the window: chats with an equal scope share it.
+    Chats with an equal window share it; `scope` says whose it is.
     """
 
     scope: Hashable
@@ -25,70 +26,91 @@ class Window:
     seconds: float
     progress: int
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.progress <= self.calls:
+            raise ValueError("progress gets at least one call, and at most all")
 
-AGES = ((60.0, 1.0), (300.0, 2.0), (1800.0, 4.0), (inf, 10.0))  # until this age, so many base intervals
+    def free_at(self, made: Sequence[float], room: int) -> float:
+        """When one more call fits, with `room` for calls altogether, after those `made` at these times."""
+        return made[-room] + self.seconds + SLACK if len(made) >= room else -inf
+
+
+AGES = ((60.0, 1.0), (300.0, 2.0), (1800.0, 4.0))  # until this age, so many base intervals
+OLD = 10.0  # and so many from then on
 
 
 def interval(base: float, age: float) -> float:
     """Seconds between two progress edits of one message: longer, the longer its job goes on."""
-    return base * next(factor for limit, factor in AGES if age < limit)
+    return base * next((factor for limit, factor in AGES if age < limit), OLD)
 
 
 class Pace:
     """Remembers what was called when, and says what may be called now.
 
-    `windows` gives the windows of a chat; `base` the shortest interval of one message, in seconds.
+    `windows` gives the windows of a chat; `base` the shortest interval of one message, in seconds; `place`
+    says what a refusal holds: by itself each chat alone, but a platform may refuse for many chats together.
     """
 
-    def __init__(self, windows: Callable[[str], Sequence[Window]], base: float) -> None:
+    def __init__(
+        self,
+        windows: Callable[[str], Sequence[Window]],
+        base: float,
+        place: Callable[[str], Hashable] = lambda chat: chat,
+    ) -> None:
+        self.place = place
         self._windows = windows
         self._base = base
-        self._calls: dict[Hashable, deque[float]] = {}
-        self._held: dict[str, float] = {}
+        self._calls: dict[Window, deque[float]] = {}
+        self._held: dict[Hashable, float] = {}
         self._edited: dict[Hashable, float] = {}
+        self._swept = -inf
 
-    def wait(self, chat: str, now: float) -> float:
-        """Seconds until a final or a new message may be sent to the chat; 0: now."""
-        return self._wait(chat, now, lambda window: window.calls)
+    def wait(self, chat: str, now: float, ahead: int = 0) -> float:
+        """Seconds until a final or a new message may be sent to the chat, after `ahead` others; 0: now."""
+        free = (self._free_at(window, now, ahead) for window in self._windows(chat))
+        return max(0.0, max(free, default=now) - now, self._held_until(chat) - now)
 
     def may_show(self, chat: str, message: Hashable, age: float, now: float) -> bool:
         """Whether this message may show progress now. `age`: seconds since its job was asked for."""
-        if now - self.last_shown(message) < interval(self._base, age):
+        if now < max(self._held_until(chat), self.last_shown(message) + interval(self._base, age)):
             return False
-        return self._wait(chat, now, lambda window: window.progress) <= 0
+        return all(
+            window.free_at(self._calls.get(window, ()), window.progress) <= now
+            for window in self._windows(chat)
+        )
 
     def last_shown(self, message: Hashable) -> float:
-        """When the message was last edited; minus infinity: never. Who waited longest should go first."""
+        """When the message last showed progress; minus infinity: never. Who waited longest goes first."""
         return self._edited.get(message, -inf)
 
     def called(self, chat: str, now: float, message: Hashable | None = None) -> None:
-        """A call is on its way to this chat; for a progress or final edit, of this message."""
+        """A call is on its way to this chat; where it shows progress, of this message."""
+        if now >= self._swept + SWEEP:
+            self._sweep(now)
         for window in self._windows(chat):
-            self._calls.setdefault(window.scope, deque()).append(now)
+            self._calls.setdefault(window, deque(maxlen=window.calls)).append(now)
         if message is not None:
             self._edited[message] = now
 
     def refused(self, chat: str, now: float, seconds: float) -> None:
         """The platform wants rest in this chat."""
-        self._held[chat] = max(self._held.get(chat, -inf), now + seconds)
+        self._held[self.place(chat)] = max(self._held_until(chat), now + seconds)
 
     def forget(self, message: Hashable) -> None:
-        """The message is final."""
+        """The message shows no progress any more."""
         self._edited.pop(message, None)
 
-    def _wait(self, chat: str, now: float, room: Callable[[Window], int]) -> float:
-        held = self._held.get(chat, -inf)
-        if held <= now:
-            self._held.pop(chat, None)
-        waits = [self._full(window, now, room(window)) for window in self._windows(chat)]
-        return max(0.0, held - now, *waits)
+    def _held_until(self, chat: str) -> float:
+        return self._held.get(self.place(chat), -inf)
 
-    def _full(self, window: Window, now: float, room: int) -> float:
-        """Seconds until the window has room for one more call, when it has `room` altogether."""
-        calls = self._calls.get(window.scope)
-        while calls and calls[0] <= now - window.seconds - SLACK:
-            calls.popleft()
-        if not calls:
-            self._calls.pop(window.scope, None)
-            return 0.0
-        return 0.0 if len(calls) < room else calls[len(calls) - room] + window.seconds + SLACK - now
+    def _free_at(self, window: Window, now: float, ahead: int) -> float:
+        """When the window has room for a call behind `ahead` others that come as soon as they may."""
+        rounds, rest = divmod(ahead, window.calls)
+        free = window.free_at(self._calls.get(window, ()), window.calls - rest)
+        return max(now, free) + rounds * (window.seconds + SLACK)
+
+    def _sweep(self, now: float) -> None:
+        """Forget the calls and refusals that hold nobody back any more."""
+        self._swept = now
+        self._held = {place: until for place, until in self._held.items() if until > now}
+        self._calls = {window: made for window, made in self._calls.items() if window.free_at(made, 1) > now}

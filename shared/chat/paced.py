@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 from uuid import UUID
@@ -14,16 +14,19 @@ from shared.chat.port import MessageClient, Throttled
 from shared.models import Request
 from shared.results import JobView
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 REMEMBERED = 1000  # requests of late whose post and final edit are known: others may still be on their way
-PATIENCE = 20.0  # seconds a call may wait for its turn; whatever has to wait longer is tried again later
+PATIENCE = 5.0  # seconds a call may wait for its turn; whatever has to wait longer is tried again later
 
 
 class PacedClient:
-    """One client, one pace. Posts and final edits wait for their turn; progress is offered, latest wins.
+    """One client, one pace. Posts and final edits wait in line for their turn; progress is offered, latest
+    wins, and stands back while anything waits.
 
-    Calls about one message never overlap, and nothing is shown after its final edit.
+    Calls about one message never overlap, and nothing is shown after its final edit. `clock` gives the
+    seconds that `asyncio.sleep` lets pass.
     """
 
     def __init__(
@@ -32,17 +35,19 @@ class PacedClient:
         self._client = client
         self._clock = clock
         self.pace = pace
-        self._posted: OrderedDict[UUID, str] = OrderedDict()
+        self._posted: OrderedDict[tuple[str, UUID], str] = OrderedDict()  # a chat that moves gets a new one
         self._final: OrderedDict[UUID, None] = OrderedDict()
-        self._locks: WeakValueDictionary[tuple[str, object], asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[tuple[Hashable, Hashable], asyncio.Lock] = WeakValueDictionary()
+        self._waiting: Counter[Hashable] = Counter()  # how many stand in line, by place
 
     async def post(self, request: Request, view: JobView) -> str:
         """A new status message; the same one again for a request that got one a moment ago."""
-        async with self._lock(request.chat_id, request.id):
-            if request.id not in self._posted:
+        asked = (request.chat_id, request.id)
+        async with self._lock(*asked):
+            if asked not in self._posted:
                 async with self.turn(request.chat_id):
-                    _keep(self._posted, request.id, await self._client.post(request, view))
-            return self._posted[request.id]
+                    _keep(self._posted, asked, await self._client.post(request, view))
+            return self._posted[asked]
 
     async def edit(self, request: Request, message: str, view: JobView) -> None:
         """The final edit."""
@@ -50,42 +55,65 @@ class PacedClient:
             async with self.turn(request.chat_id):
                 await self._client.edit(request, message, view)
             _keep(self._final, request.id, None)
-        self.pace.forget((request.chat_id, message))
 
     def take_turn(self, request: Request, age: float) -> bool:
-        """Whether the request's message may show progress now; then its turn is taken: `show` it."""
-        now, message = self._clock(), (request.chat_id, request.status_message)
-        if not self.pace.may_show(request.chat_id, message, age, now):
+        """Whether the request's message may show progress now; then its turn is taken: `show` it.
+
+        `age`: seconds since it was asked for.
+        """
+        now, chat = self._clock(), request.chat_id
+        if self._waiting[self.pace.place(chat)] or not self.pace.may_show(chat, request.id, age, now):
             return False
-        self.pace.called(request.chat_id, now, message)
+        self.pace.called(chat, now, request.id)
         return True
 
     def last_shown(self, request: Request) -> float:
-        """When its message last showed progress, by the clock; minus infinity: never."""
-        return self.pace.last_shown((request.chat_id, request.status_message))
+        """When it last showed progress, by the clock; minus infinity: never."""
+        return self.pace.last_shown(request.id)
 
-    async def show(self, request: Request, message: str, view: JobView) -> None:
-        """Show progress; nothing once the final edit has been made, or when a call is under way."""
+    async def show(self, request: Request, message: str, view: JobView) -> bool:
+        """Show progress; False, and nothing, once the final edit was made or while a call is under way."""
         lock = self._lock(request.chat_id, message)
         if lock.locked() or request.id in self._final:
-            return
+            return False
         async with lock, self._holding(request.chat_id):
             await self._client.edit(request, message, view)
+        return True
 
     def reopen(self, request_id: UUID) -> None:
         """The request goes on, also after a final edit: its job was started anew."""
         self._final.pop(request_id, None)
 
+    def forget(self, request_id: UUID) -> None:
+        """The request shows no progress any more."""
+        self.pace.forget(request_id)
+
     @asynccontextmanager
-    async def turn(self, chat: str) -> AsyncIterator[None]:
-        """Wait for this chat's turn, and let the block make one call. Raises Throttled when it is far off."""
-        while wait := self.pace.wait(chat, self._clock()):
-            if wait > PATIENCE:
-                raise Throttled(wait)
-            await asyncio.sleep(wait)
-        self.pace.called(chat, self._clock())
+    async def turn(self, chat: str, patience: float = PATIENCE) -> AsyncIterator[None]:
+        """Wait for this chat's turn, and let the block make one call.
+
+        Raises Throttled when the turn is more than `patience` seconds off.
+        """
+        place = self.pace.place(chat)
+        self._look_ahead(chat, patience, self._waiting[place])
+        self._waiting[place] += 1
+        try:
+            async with self._lock(place, None):  # first come, first served
+                while wait := self._look_ahead(chat, patience):  # noqa: ASYNC110 - the wait is known
+                    await asyncio.sleep(wait)
+                self.pace.called(chat, self._clock())
+        finally:
+            self._waiting[place] -= 1
+            self._waiting += Counter()  # keeps only those that stand in line
         async with self._holding(chat):
             yield
+
+    def _look_ahead(self, chat: str, patience: float, ahead: int = 0) -> float:
+        """Seconds until the chat's turn, after so many others. Raises Throttled when that is too long."""
+        wait = self.pace.wait(chat, self._clock(), ahead)
+        if wait > patience:
+            raise Throttled(wait)
+        return wait
 
     @asynccontextmanager
     async def _holding(self, chat: str) -> AsyncIterator[None]:
@@ -95,14 +123,14 @@ class PacedClient:
             self.pace.refused(chat, self._clock(), throttled.seconds)
             raise
 
-    def _lock(self, chat: str, what: object) -> asyncio.Lock:
-        lock = self._locks.get((chat, what))
+    def _lock(self, where: Hashable, what: Hashable) -> asyncio.Lock:
+        lock = self._locks.get((where, what))
         if lock is None:
-            lock = self._locks[chat, what] = asyncio.Lock()
+            lock = self._locks[where, what] = asyncio.Lock()
         return lock
 
 
-def _keep(memory: OrderedDict[UUID, T], key: UUID, value: T) -> None:
+def _keep(memory: OrderedDict[K, T], key: K, value: T) -> None:
     memory[key] = value
     while len(memory) > REMEMBERED:
         memory.popitem(last=False)
