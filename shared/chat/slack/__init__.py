@@ -1,0 +1,1 @@
+"""Slack: `render` says what a message reads, `client` brings it there, `sharing` posts transcripts."""

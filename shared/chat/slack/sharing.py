@@ -1,0 +1,169 @@
+"""Transcripts as files in Slack: one message in a thread with the files and a summary, and only one.
+
+Slack takes a file in three steps: an id and an address for it, its bytes, and the message that shows it.
+People see the last one only, and nothing lets Slack refuse a second message. So the ids are noted before it,
+in `uploads` under a key of the place: a try that finds them there looks in the thread for a message with
+them, and sends it again, with the same ids, only where there is none. Reading a thread needs a scope that
+the app can do without; the message is then sent again unseen, because one too many is better than none.
+Once it is shown the note says so, and later tries do nothing.
+"""
+
+import logging
+from base64 import b32encode
+from hashlib import sha256
+from uuid import UUID
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy import delete, select
+
+from shared.chat.slack.blocks import Message
+from shared.chat.slack.errors import code_of
+from shared.chat.slack.files import Place, are_shown, local_file, read_beginning, send_bytes, show_files
+from shared.chat.slack.render import PLAYED, written
+from shared.chat.slack.summary import Track, chapters_of, first_words, summary
+from shared.database import Database
+from shared.models import Artifact, ArtifactKind, Job, JobState, Request, Upload
+from shared.results import ArtifactView, JobView
+from shared.storage import Storage, StorageError
+
+log = logging.getLogger(__name__)
+
+MOST = 5  # files in one message: a language each; links lead to the others
+BEGINNING = 4096  # bytes of a transcript that its summary is made from
+
+_SENT = "sent:"  # before an id: Slack has the bytes, and whether people see them is not known
+
+# Slack will never take files there: the links in the status message have to do.
+_REFUSED = {
+    "file_uploads_disabled", "file_upload_size_restricted", "missing_scope", "no_permission",
+    "not_allowed_token_type", "posting_to_channel_denied", "restricted_action", "storage_limit_reached",
+    "ekm_access_denied", "access_denied", "method_not_supported_for_channel_type",
+}  # fmt: skip
+
+
+def place_key(*names: str) -> str:
+    """A key for a place, from whatever names the wish to share there: 32 characters, as `uploads` takes."""
+    digest = sha256("\0".join(names).encode()).digest()[:16]
+    return "slack:" + b32encode(digest).decode().rstrip("=").lower()
+
+
+def place_of(request: Request, channel: str, message: str, view: JobView) -> Place | None:
+    """The thread of the status message; None when there is no transcript for it, or links are wanted."""
+    if view.state is not JobState.DONE or view.offers is not None or request.as_link:
+        return None
+    if any(each.kind in PLAYED for each in view.artifacts) or not written(view):
+        return None
+    return Place(channel, place_key(request.id.hex), request.thread_id or message, message)
+
+
+def chosen(view: JobView) -> list[ArtifactView]:
+    """The files to post: of each language the one that people read best, a few languages at most."""
+    best: dict[tuple[str | None, str | None], ArtifactView] = {}
+    for each in sorted(written(view), key=lambda each: each.kind is not ArtifactKind.TRANSCRIPT):
+        if each.size_bytes:  # Slack takes no empty files
+            best.setdefault((each.language, each.source), each)
+    return list(best.values())[:MOST]
+
+
+class Sharing:
+    """Posts transcripts. Raises SlackApiError, OSError, aiohttp.ClientError: try again, it never doubles."""
+
+    def __init__(self, database: Database, storage: Storage) -> None:
+        self._database = database
+        self._storage = storage
+
+    async def share(self, web: AsyncWebClient, place: Place, view: JobView) -> bool:
+        """Post the view's transcripts and their summary; whether they are there, now or from an earlier try.
+
+        False: there are none that are kept, or Slack does not take files there.
+        """
+        files = chosen(view)
+        try:
+            return bool(files) and await self._share(web, place, view, files)
+        except SlackApiError as error:
+            if code_of(error) not in _REFUSED:
+                raise
+            log.warning("Slack takes no files in %s: %s", place.channel, code_of(error))
+            return False
+        except (StorageError, FileNotFoundError) as error:
+            log.warning("a transcript is not kept any more: %s", error)
+            return False
+
+    async def _share(
+        self, web: AsyncWebClient, place: Place, view: JobView, files: list[ArtifactView]
+    ) -> bool:
+        noted = await self._noted(place)
+        if noted and not any(name.startswith(_SENT) for name in noted.values()):
+            return True
+        job, kept = await self._kept(view.job_id)
+        told = await self._summary(job, view, files, kept)
+        titles = {each.id: each.file_name for each in view.artifacts}
+        ids = {artifact: name.removeprefix(_SENT) for artifact, name in noted.items()}
+        if not ids or not await _arrived(web, place, ids, titles, told):
+            ids = {each.id: await self._send(web, each, kept[each.id]) for each in files if each.id in kept}
+            if not ids:
+                return False
+            await self._note(place, ids, _SENT)
+            await show_files(web, place, ids, titles, told)
+        await self._note(place, ids)
+        return True
+
+    async def _send(self, web: AsyncWebClient, artifact: ArtifactView, key: str) -> str:
+        async with local_file(self._storage, key) as path:
+            return await send_bytes(web, path, artifact.file_name)
+
+    async def _summary(
+        self, job: Job, view: JobView, files: list[ArtifactView], kept: dict[UUID, str]
+    ) -> Message:
+        lines = ""
+        if files[0].id in kept:
+            async with local_file(self._storage, kept[files[0].id]) as path:
+                lines = first_words(await read_beginning(path, BEGINNING))
+        return summary(
+            view.title or "",
+            view.duration_seconds,
+            [Track(each.language, each.source) for each in files],
+            chapters_of(job.media or {}, job.options.get("clip")),
+            view.watch_url,
+            lines,
+        )
+
+    async def _kept(self, job_id: UUID) -> tuple[Job, dict[UUID, str]]:
+        """The job, and the storage keys of its files that are still there, by artifact."""
+        async with self._database.read() as session:
+            job = await session.get_one(Job, job_id)
+            found = await session.scalars(
+                select(Artifact).where(Artifact.job_id == job_id, Artifact.deleted_at.is_(None))
+            )
+            return job, {artifact.id: artifact.storage_key for artifact in found}
+
+    async def _noted(self, place: Place) -> dict[UUID, str]:
+        async with self._database.read() as session:
+            rows = await session.scalars(select(Upload).where(Upload.platform == place.key))
+            return {row.artifact_id: row.file_id for row in rows}
+
+    async def _note(self, place: Place, ids: dict[UUID, str], state: str = "") -> None:
+        """These are the files of this place from now on, instead of what was noted before."""
+        async with self._database.write() as session:
+            await session.execute(delete(Upload).where(Upload.platform == place.key))
+            session.add_all(
+                Upload(platform=place.key, artifact_id=artifact, file_id=state + name)
+                for artifact, name in ids.items()
+            )
+
+
+async def _arrived(
+    web: AsyncWebClient, place: Place, ids: dict[UUID, str], titles: dict[UUID, str], told: Message
+) -> bool:
+    """Whether people see the files of an earlier try now; False when Slack no longer knows these files."""
+    if await are_shown(web, place, set(ids.values())):
+        return True
+    try:
+        await show_files(web, place, ids, titles, told)
+    except SlackApiError as error:
+        if code_of(error) == "file_not_found":
+            return False
+        if code_of(error) != "file_already_completed":  # what was completed is shown: that is one step
+            raise
+    return True
