@@ -1,4 +1,4 @@
-"""The web endpoint: signed files, the REST API, health. Built from its parts; starts nothing by itself."""
+"""The web endpoint: signed files, watch pages, the API, health. Built of its parts; starts nothing itself."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,8 +13,10 @@ from bots.commands import MAX_TEXT_BYTES
 from bots.follow import Follower
 from bots.intake import Intake
 from bots.web.api import api_router
+from bots.web.assets import Assets
 from bots.web.files import FindArtifact, ServedFile, files_router
 from bots.web.guard import may_use_api
+from bots.web.watch import watch_router
 from shared.database import Database, db_now
 from shared.health import look
 from shared.links import Links
@@ -59,6 +61,9 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _say_what_is_wrong)
     app.add_exception_handler(Exception, _say_sorry)
     app.include_router(files_router(links, storage, _finder(database)))
+    assets = Assets()
+    app.include_router(assets.router())
+    app.include_router(watch_router(settings, database, links, storage, assets))
     app.include_router(api_router(settings, database, queue, intake, follower))
 
     @app.get("/", include_in_schema=False)
