@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit
 
 ELLIPSIS = "…"
+MOST_BLANKS = 20  # characters that are looked at for each that is shown
 MAX_URL = 3000  # characters of an address in a button or a picture
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -25,6 +26,8 @@ def escape(text: str) -> str:
 
 def one_line(text: str) -> str:
     """The text without line breaks, control characters and what turns its direction; not escaped."""
+    if text.isprintable():
+        return " ".join(text.split())
     kept = (
         char
         if char.isprintable() or char in _KEPT_FORMATS
@@ -58,7 +61,7 @@ def cut(text: str, limit: int) -> str:
 
 def foreign(text: str, limit: int) -> str:
     """A title, a name or a sentence of somebody else: on one line, escaped and cut."""
-    return cut(one_line(text), limit)
+    return cut(one_line(text[: limit * MOST_BLANKS]), limit)
 
 
 def link(url: str, label: str) -> str:
