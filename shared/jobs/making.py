@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy import insert as insert_into
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -50,14 +50,23 @@ _FIND = (
     .limit(1)
 )
 _FOLLOW = select(Job).where(Job.id == bindparam("id"), or_(answers(), Job.state == JobState.JOINED))
+
+
+def _last_turn(state: JobState, *mine: ColumnElement[bool]) -> ScalarSelect[int]:
+    """SQL: the highest turn in a state, as the last entry of an index. `max` may read the whole backlog."""
+    return (
+        select(Job.turn).where(Job.state == state, *mine).order_by(Job.turn.desc()).limit(1).scalar_subquery()
+    )
+
+
+_MINE = Job.user_key == bindparam("user_key")
+_FIRST = select(Job.turn).where(Job.state == JobState.QUEUED).order_by(Job.turn).limit(1).scalar_subquery()
 _LOOK = select(
     select(Request.id).where(Request.event_key == bindparam("event_key")).scalar_subquery(),
     _FIND.with_only_columns(Job.id).scalar_subquery(),
-    select(func.max(Job.turn))
-    .where(Job.user_key == bindparam("user_key"), Job.state.in_(ACTIVE))
-    .scalar_subquery(),
-    select(func.max(Job.turn)).where(Job.state == JobState.RUNNING).scalar_subquery(),
-    select(func.min(Job.turn)).where(Job.state == JobState.QUEUED).scalar_subquery(),
+    _last_turn(JobState.QUEUED, _MINE),
+    _last_turn(JobState.RUNNING, _MINE),
+    func.coalesce(_last_turn(JobState.RUNNING), _FIRST, 0),  # the turn that is being served now
 )
 _INSERT = {
     "sqlite": sqlite_insert(table(Job)).on_conflict_do_nothing().returning(Job.id),
@@ -93,9 +102,8 @@ async def find_reusable(session: AsyncSession, *, link_key: str) -> Job | None:
 async def look(session: AsyncSession, *, event_key: str, link_key: str, user_key: str) -> Look:
     """Everything that taking a request in depends on, in one question."""
     values = {"event_key": event_key, "key": link_key, "user_key": user_key}
-    seen, candidate, mine, serving, first = (await session.execute(_LOOK, values)).one()
-    floor: int = serving if serving is not None else first or 0
-    return Look(seen, candidate is not None, floor if mine is None else max(floor, mine + 1))
+    seen, candidate, *mine, serving = (await session.execute(_LOOK, values)).one()
+    return Look(seen, candidate is not None, max([serving, *(turn + 1 for turn in mine if turn is not None)]))
 
 
 async def insert(

@@ -221,6 +221,17 @@ async def test_a_claim_reads_one_row_whatever_the_backlog(connect: Connect) -> N
     assert_walks_no_table(plan)
 
 
+async def test_taking_a_request_in_reads_no_backlog(connect: Connect) -> None:
+    database = connect()
+    await fill(database, queued=2000, running=50, done=2000)
+    plan = await plan_of(
+        database,
+        lambda session: jobs.look(session, event_key="new", link_key="new", user_key="telegram:1"),
+    )
+    for walk in ("Seq Scan on jobs", "SCAN jobs", "Aggregate"):  # the last over all that a person waits for
+        assert walk not in plan
+
+
 @pytest.mark.parametrize("sweep", [jobs.requeue_due, jobs.requeue_expired])
 async def test_a_sweep_reads_only_what_is_due(
     connect: Connect, sweep: Callable[..., Awaitable[list[UUID]]]
