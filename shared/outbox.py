@@ -2,14 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from contextlib import suppress
 
-from sqlalchemy import delete, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import bindparam, delete, select
 
 from shared.database import Database
-from shared.models import OutboxRow
+from shared.models import OutboxRow, table
 from shared.queue import Queue
 
 log = logging.getLogger(__name__)
@@ -17,9 +15,16 @@ log = logging.getLogger(__name__)
 LOOK_INTERVAL = (
     0.25  # seconds between two looks when nobody nudges: how soon another process's request is seen
 )
-BATCH = 200
+BATCH = 50  # rows in one transaction, which is open while the broker answers: a long one hinders the vacuum
 
-_WAITING = select(OutboxRow).order_by(OutboxRow.id).limit(BATCH)
+_ROWS = table(OutboxRow)
+_WAITING = select(_ROWS.c.id, _ROWS.c.job_id).order_by(_ROWS.c.id).limit(BATCH)
+_FORGET = delete(_ROWS).where(_ROWS.c.id.in_(bindparam("ids", expanding=True)))
+_TAKE = (
+    delete(_ROWS)
+    .where(_ROWS.c.id.in_(_WAITING.with_only_columns(_ROWS.c.id).with_for_update(skip_locked=True)))
+    .returning(_ROWS.c.id, _ROWS.c.job_id)
+)
 
 
 class Outbox:
@@ -55,22 +60,16 @@ class Outbox:
 
         A crash between the two publishes a row twice, which is harmless: the claim decides.
         """
-        async with self._database.read() as session:
-            rows = (await session.scalars(_WAITING)).all()
-        if not rows:
-            return 0
         if self._database.is_sqlite:  # its lock would shut out every writer while the broker is asked
-            await self._queue.publish([row.job_id for row in rows])
-            async with self._database.write() as session:
-                await _forget(session, rows)
+            async with self._database.read() as session:
+                rows = (await session.execute(_WAITING)).all()
+            if rows:
+                await self._queue.publish([row.job_id for row in rows])
+                async with self._database.write() as session:
+                    await session.execute(_FORGET, {"ids": [row.id for row in rows]})
             return len(rows)
         async with self._database.write() as session:
-            rows = (await session.scalars(_WAITING.with_for_update(skip_locked=True))).all()
-            await self._queue.publish([row.job_id for row in rows])
-            await _forget(session, rows)
+            rows = sorted((await session.execute(_TAKE)).all())
+            if rows:
+                await self._queue.publish([row.job_id for row in rows])
         return len(rows)
-
-
-async def _forget(session: AsyncSession, rows: Sequence[OutboxRow]) -> None:
-    gone = delete(OutboxRow).where(OutboxRow.id.in_([row.id for row in rows]))
-    await session.execute(gone.execution_options(synchronize_session=False))
