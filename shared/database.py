@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import BindParameter, DateTime, Dialect, Float, Table, event, literal
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,6 +21,7 @@ from sqlalchemy.types import TypeDecorator
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 READ_ONLY = "linkferry_read_only"
 
@@ -142,6 +143,53 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+class Together(Generic[V, T]):
+    """Writes of the same moment in one transaction: what comes while one is under way goes with the next.
+
+    `step` writes many values and answers for each, in their order; a fence must guard it, because it may run
+    twice. `patience`: seconds the database may be away.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        step: Callable[[AsyncSession, Sequence[V]], Awaitable[Sequence[T]]],
+        patience: float,
+    ) -> None:
+        self._database = database
+        self._step = step
+        self._patience = patience
+        self._waiting: dict[asyncio.Future[T], V] = {}
+        self._turn = asyncio.Lock()
+
+    async def write(self, value: V) -> T:
+        """Write a value; returns its answer once that is committed. Raises what the database raises."""
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting[answer] = value
+        try:
+            async with self._turn:  # whoever is first writes for all that wait
+                if not answer.done():
+                    await self._write_waiting(answer)
+            return answer.result()
+        finally:
+            self._waiting.pop(answer, None)
+
+    async def _write_waiting(self, mine: "asyncio.Future[T]") -> None:
+        try:
+            await self._write(dict(self._waiting))
+        except IntegrityError:  # one of them is wrong, and must not spoil the others
+            await self._write({mine: self._waiting[mine]})
+
+    async def _write(self, batch: "dict[asyncio.Future[T], V]") -> None:
+        values = list(batch.values())
+        told = await self._database.write_surely(
+            lambda session: self._step(session, values), patience=self._patience
+        )
+        for answer, what in zip(batch, told, strict=True):
+            if not answer.done():
+                answer.set_result(what)
 
 
 def _configure_sqlite(connection: DBAPIConnection, _: object) -> None:

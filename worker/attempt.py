@@ -7,15 +7,16 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import jobs
-from shared.database import Database
+from shared.database import Database, Together
 from shared.errors import Code, JobError
-from shared.jobs import Fence
+from shared.jobs import Ending, Fence, LeaseLost
 from shared.models import Artifact, Job, Stage
 from shared.options import Options
 from shared.settings import Settings
@@ -45,6 +46,15 @@ class Tools:
     children: ChildServer
     report: Callable[[UUID, dict[str, object]], Awaitable[None]]  # progress events for watchers
 
+    async def finish(self, ending: Ending) -> None:
+        """Write that an attempt ended well, with all that end in the same moment. Raises LeaseLost."""
+        if not await self._endings.write(ending):
+            raise LeaseLost(f"job {ending.fence.job_id} attempt {ending.fence.attempt}")
+
+    @cached_property
+    def _endings(self) -> Together[Ending, bool]:
+        return Together(self.database, jobs.finish_many, patience=self.settings.lease)
+
 
 @dataclass
 class Fetched:
@@ -69,7 +79,7 @@ class Attempt:
         self._twins = Twins(
             self.fence, self._options, tools.database, tools.storage, patience=tools.settings.lease
         )
-        self._length: float | None = None  # seconds
+        self._length: float | None = None  # seconds, where the site says none
         self._is_withheld = False  # captions that the site has, but did not hand out this time
         self._clock = asyncio.timeout(tools.settings.download_timeout)
         self.work_dir = work_dir(tools.settings, job.id)
@@ -87,11 +97,8 @@ class Attempt:
                 limit = self._settings.download_timeout
                 raise JobError(Code.TIMED_OUT, f"longer than {limit} s") from error
         if artifacts is not None:
-            await self._surely(
-                lambda session: jobs.finish(
-                    session, self.fence, artifacts, self._length, is_whole=not self._is_withheld
-                )
-            )
+            ending = Ending(self.fence, artifacts, self._length, is_whole=not self._is_withheld)
+            await self._tools.finish(ending)
 
     async def _work(self) -> list[Artifact] | None:
         """Everything up to the stored files; None when another job already is about the same media."""
@@ -174,7 +181,7 @@ class Attempt:
         drafts = transcripts + [side_draft(path, found.title) for path in fetched.extras]
         if options.media:
             drafts.insert(0, await self._media(fetched))
-        self._length = found.duration or await _length(fetched.files)
+        self._length = None if found.duration else await _length(fetched.files)
         if note:
             await self._describe(found, note)
         await self.reporter.enter(Stage.STORE)

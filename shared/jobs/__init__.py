@@ -24,6 +24,7 @@ from shared.jobs.keeping import (
 from shared.jobs.making import Look, enqueue, find_reusable, insert, look, prolong
 from shared.jobs.reading import eta, get, get_many, position, positions, quarantined, recent, state_of
 from shared.jobs.working import (
+    Ending,
     claim,
     claim_many,
     cool_down,
@@ -31,6 +32,7 @@ from shared.jobs.working import (
     describe,
     fail,
     finish,
+    finish_many,
     identify,
     join,
     release,
@@ -41,6 +43,7 @@ from shared.jobs.working import (
 )
 
 __all__ = [
+    "Ending",
     "Fence",
     "LeaseLost",
     "Look",
@@ -59,6 +62,7 @@ __all__ = [
     "find_reusable",
     "finish",
     "finish_cancelled",
+    "finish_many",
     "flagged",
     "get",
     "get_many",

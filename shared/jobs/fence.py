@@ -27,23 +27,15 @@ class Fence:
 
 
 _JOBS = table(Job)  # the plain table: nothing of what a session does for objects is needed here
-HELD = (
-    update(_JOBS)
-    .where(_JOBS.c.id == bindparam("held_id"), _JOBS.c.attempt == bindparam("held_attempt"))
-    .where(_JOBS.c.state == JobState.RUNNING, _JOBS.c.cancel_requested.is_(False))
-)
-"""The start of every write of a worker: the job is still ours, and nobody cancelled it."""
+OURS = update(_JOBS).where(_JOBS.c.state == JobState.RUNNING, _JOBS.c.cancel_requested.is_(False))
+"""The start of every write of a worker: nobody cancelled the job. What follows names the attempt."""
+_HELD = OURS.where(_JOBS.c.id == bindparam("held_id"), _JOBS.c.attempt == bindparam("held_attempt"))
 
 
 async def fenced(session: AsyncSession, fence: Fence, **values: Any) -> None:
     """Write to a job that is still ours and that nobody cancelled; LeaseLost otherwise."""
-    await run_fenced(session, fence, HELD.values(**values))
-
-
-async def run_fenced(session: AsyncSession, fence: Fence, statement: Update, **parameters: Any) -> None:
-    """Run a statement that starts with `HELD`; LeaseLost when it changed nothing."""
     held = {"held_id": fence.job_id, "held_attempt": fence.attempt}
-    if not await changed(session, statement, held | parameters):
+    if not await changed(session, _HELD.values(**values), held):
         raise LeaseLost(f"job {fence.job_id} attempt {fence.attempt}")
 
 

@@ -1,24 +1,40 @@
 """What a worker does with a job: claim, tell, finish, fail, hand back. Every write goes through the fence."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Float, Integer, Select, bindparam, func, insert, select, text, update
+from sqlalchemy import Float, Integer, Select, bindparam, func, insert, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from shared.database import db_now, upsert
 from shared.errors import JobError
 from shared.jobs.ending import announce, back_to_queue, ended, quarantined
-from shared.jobs.fence import ACTIVE, HELD, Fence, fenced, run_fenced
+from shared.jobs.fence import ACTIVE, OURS, Fence, LeaseLost, fenced
 from shared.jobs.making import answers, enqueue
 from shared.models import Artifact, CoolDown, Job, JobState, Request, Stage, table
 from shared.retry import Verdict, is_quarantined
 from shared.settings import Settings
 
+
+@dataclass(frozen=True)
+class Ending:
+    """An attempt that ended well. `duration` in seconds, where the site said none.
+
+    A result that is not whole is delivered, but does not answer for its link when it is asked for again.
+    """
+
+    fence: Fence
+    artifacts: Sequence[Artifact]
+    duration: float | None = None
+    is_whole: bool = True
+
+
 WINDOW = 1000  # queued jobs looked at, in turn, for one that the limits let run
 
+_JOBS = table(Job)
 _READY = select(Job.id, Job.user_key, Job.site).where(Job.state == JobState.QUEUED, Job.run_after.is_(None))
 # `key_share`: a request that joins the job in this moment holds it by its key, which must not hide the job
 _NEXT_MANY = (
@@ -68,13 +84,16 @@ _CLAIM_THESE = _CLAIM.where(Job.id.in_(bindparam("ids", expanding=True)))
 _RESTING = select(CoolDown.site, CoolDown.until, db_now()).where(
     CoolDown.site.in_(bindparam("sites", expanding=True)), CoolDown.until > db_now()
 )
-_DONE = HELD.values(
-    state=JobState.DONE,
-    duration=func.coalesce(table(Job).c.duration, bindparam("length", type_=Float)),
-    **ended(),
+_DONE = (
+    OURS.where(tuple_(_JOBS.c.id, _JOBS.c.attempt).in_(bindparam("held", expanding=True)))
+    .values(
+        state=JobState.DONE,
+        duration=func.coalesce(_JOBS.c.duration, bindparam("length", type_=Float)),
+        **ended(),
+    )
+    .returning(_JOBS.c.id)
 )
-_FINISH = _DONE.returning(table(Job).c.id)
-_FINISH_PARTLY = _DONE.values(link_key=None, media_key=None).returning(table(Job).c.id)
+_FINISH = {True: _DONE, False: _DONE.values(link_key=None, media_key=None)}
 _STORE = insert(table(Artifact))
 _ONE_CLAIM_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7118002)")
 
@@ -159,14 +178,26 @@ async def finish(
     *,
     is_whole: bool = True,
 ) -> None:
-    """Done: the artifacts and the state in one transaction; the duration too, where the site said none.
+    """`finish_many` for one; LeaseLost when the job is not ours any more."""
+    if not all(await finish_many(session, [Ending(fence, artifacts, duration, is_whole)])):
+        raise LeaseLost(f"job {fence.job_id} attempt {fence.attempt}")
 
-    A result that is not whole is delivered, but does not answer for its link when it is asked for again.
-    """
-    await run_fenced(session, fence, _FINISH if is_whole else _FINISH_PARTLY, length=duration)
-    if artifacts:
-        await session.execute(_STORE, [artifact.columns() for artifact in artifacts])
-    await announce(session, [fence.job_id])
+
+async def finish_many(session: AsyncSession, endings: Sequence[Ending]) -> list[bool]:
+    """Done: the artifacts and the states in one transaction. Answers whether each still was ours."""
+    alike: dict[tuple[float | None, bool], list[Fence]] = {}
+    for ending in endings:
+        alike.setdefault((ending.duration, ending.is_whole), []).append(ending.fence)
+    done = set[UUID]()
+    for (duration, is_whole), fences in alike.items():
+        held = [(fence.job_id, fence.attempt) for fence in fences]
+        done.update(await session.scalars(_FINISH[is_whole], {"held": held, "length": duration}))
+    files = [file for ending in endings if ending.fence.job_id in done for file in ending.artifacts]
+    if files:
+        await session.execute(_STORE, [file.columns() for file in files])
+    if done:
+        await announce(session, list(done))
+    return [ending.fence.job_id in done for ending in endings]
 
 
 async def fail(session: AsyncSession, fence: Fence, error: JobError, verdict: Verdict, site: str) -> None:

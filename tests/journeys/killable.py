@@ -59,7 +59,7 @@ MOMENTS: dict[str, Callable[[], None]] = {
         Reporter, "downloaded", lambda _, progress: progress.done > 500_000
     ),
     "while it is converted": lambda: before(Reporter, "converted"),
-    "when its files are stored": lambda: before(worker.attempt.jobs, "finish"),
+    "when its files are stored": lambda: before(worker.attempt.jobs, "finish_many"),
     "when it is done, before the delivery": lambda: before(
         shutil, "rmtree", lambda path, **_: Path(path).parent.name == "work"
     ),

@@ -140,7 +140,7 @@ async def test_the_time_limit_covers_the_whole_attempt(
     await until(no_process_left)
 
 
-@pytest.mark.parametrize("step", ["describe", "identify", "finish"])
+@pytest.mark.parametrize("step", ["describe", "identify", "finish_many"])
 async def test_a_database_that_is_away_for_a_moment_costs_no_attempt(
     service: Service, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -1,0 +1,93 @@
+"""Ends of the same moment are one transaction, and none can harm another, on each kind of database."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import jobs
+from shared.database import Database, Together
+from shared.jobs import Ending, Fence
+from shared.models import JobState
+from tests.shared.conftest import SETTINGS, an_artifact, claim, finish, load, make_jobs
+
+
+async def running(database: Database, count: int) -> list[Fence]:
+    """So many claimed jobs."""
+    await make_jobs(database, count)
+    return [await claim(database) for _ in range(count)]
+
+
+def together(database: Database) -> tuple[Together[Ending, bool], list[int]]:
+    """Ends as a worker writes them, and how many each transaction held."""
+    sizes: list[int] = []
+
+    async def step(session: AsyncSession, endings: Sequence[Ending]) -> list[bool]:
+        sizes.append(len(endings))
+        await asyncio.sleep(0.02)  # as a busy database would
+        return await jobs.finish_many(session, endings)
+
+    return Together(database, step, patience=SETTINGS.lease), sizes
+
+
+def ending(fence: Fence, **more: object) -> Ending:
+    return Ending(fence, [an_artifact(fence.job_id)], **more)  # type: ignore[arg-type]
+
+
+async def test_ends_of_the_same_moment_share_a_transaction(database: Database) -> None:
+    fences = await running(database, 6)
+    ends, sizes = together(database)
+    lengths = [None, 7.0, None, 8.0, 7.0, None]
+    written = [
+        ends.write(ending(fence, duration=length)) for fence, length in zip(fences, lengths, strict=True)
+    ]
+    assert await asyncio.gather(*written) == [True] * 6
+    assert sizes == [1, 5]  # the first waits for nobody
+    done = [await load(database, fence.job_id) for fence in fences]
+    assert {job.state for job in done} == {JobState.DONE}
+    assert [job.duration for job in done] == lengths
+
+
+async def test_a_lost_lease_is_told_to_its_own_attempt_only(database: Database) -> None:
+    fences = await running(database, 3)
+    stale = Fence(fences[1].job_id, fences[1].attempt - 1)
+    ends, _ = together(database)
+    asked = [ends.write(ending(fence)) for fence in (fences[0], stale, fences[2])]
+    assert await asyncio.gather(*asked) == [True, False, True]
+    assert (await load(database, stale.job_id)).state is JobState.RUNNING
+
+
+async def test_what_the_database_refuses_spoils_no_other(database: Database) -> None:
+    first, second, third = await running(database, 3)
+    stored = an_artifact(first.job_id)
+    ends, _ = together(database)
+    assert await ends.write(Ending(first, [stored]))
+    again = an_artifact(second.job_id)
+    again.storage_key = stored.storage_key
+    told = await asyncio.gather(
+        ends.write(Ending(second, [again])), ends.write(ending(third)), return_exceptions=True
+    )
+    assert isinstance(told[0], IntegrityError)
+    assert told[1] is True
+    assert (await load(database, second.job_id)).state is JobState.RUNNING
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+async def test_whoever_is_stopped_meanwhile_holds_up_nobody(database: Database, number: int) -> None:
+    fences = await running(database, 3)
+    ends, _ = together(database)
+    tasks = [asyncio.create_task(ends.write(ending(fence))) for fence in fences]
+    await asyncio.sleep(0.01)
+    tasks.pop(number).cancel()
+    assert await asyncio.gather(*tasks) == [True, True]
+    others = [await load(database, fence.job_id) for fence in fences[:number] + fences[number + 1 :]]
+    assert {job.state for job in others} == {JobState.DONE}
+
+
+async def test_an_end_that_has_been_written_already_is_no_longer_ours(database: Database) -> None:
+    (fence,) = await running(database, 1)
+    await finish(database, fence)
+    ends, _ = together(database)
+    assert not await ends.write(ending(fence))
