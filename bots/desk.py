@@ -124,9 +124,9 @@ class Desk:
         self.on_ask()
 
     async def cancel_by_name(self, name: str | None, asker: Asker) -> Asked:
-        """The one with this short id; without one, the only one that goes on. Raises Refused."""
+        """The one with this short id; without one, the only one that goes on here. Raises Refused."""
         if name is None:
-            active = [asked for asked in await self.recent(asker) if asked.view.state.is_active]
+            active = await self._going_on(asker)
             if len(active) != 1:
                 raise Refused(WHICH if active else NOTHING_RUNS)
             asked = active[0]
@@ -158,6 +158,13 @@ class Desk:
         if not asked:
             raise Refused(NOT_FOUND)
         return asked[0]
+
+    async def by_message(self, message: str, asker: Asker) -> Asked | None:
+        """The newest request that this message of ours shows; None when it shows none."""
+        here = Request.platform == asker.platform, Request.chat_id == asker.chat_id
+        shown = select(Request).where(*here, Request.status_message == message)
+        asked = await self._asked(shown.order_by(Request.id.desc()).limit(1))
+        return asked[0] if asked else None
 
     async def find(self, words: str, asker: Asker) -> list[Asked]:
         """What this person has fetched whose title has all these words, newest first."""
@@ -226,12 +233,22 @@ class Desk:
     async def _mine(self, session: AsyncSession, request_id: UUID, asker: Asker) -> tuple[Request, Job]:
         """The request and its job, when the asker may act on it. Raises Refused."""
         request = await session.get(Request, request_id)
-        if request is None or (request.platform, request.chat_id) != (asker.platform, asker.chat_id):
+        if request is None or request.platform != asker.platform:
             raise Refused(NOT_FOUND)
-        if request.user_id != asker.user_id and not asker.is_admin:
-            raise Refused(NOT_YOURS)
+        if request.user_id != asker.user_id:
+            if request.chat_id != asker.chat_id:  # it is nobody's business there that it exists
+                raise Refused(NOT_FOUND)
+            if not asker.is_admin:
+                raise Refused(NOT_YOURS)
         job = await session.get_one(Job, request.job_id)
         return request, job
+
+    async def _going_on(self, asker: Asker) -> list[Asked]:
+        """What this person waits for in this chat."""
+        active = select(Request).join(Request.job).where(Job.state.in_((JobState.QUEUED, JobState.RUNNING)))
+        mine = Request.platform == asker.platform, Request.user_id == asker.user_id
+        here = Request.chat_id == asker.chat_id, Request.cancelled.is_(False)
+        return await self._asked(active.where(*mine, *here).limit(RECENT))
 
     async def _asked(self, query: Select[Request]) -> list[Asked]:
         async with self._database.read() as session:

@@ -13,11 +13,14 @@ from typing import Any
 from rich.console import Console
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from telegram.error import InvalidToken, TelegramError
 
 import migrations
+from bots.telegram.webhook import wants_webhook
 from bots.terminal import say
 from linkferry.carry import answers
 from shared import health
+from shared.chat.telegram.bot import open_bot
 from shared.chat.words import time_words
 from shared.database import Database
 from shared.errors import ConfigError
@@ -238,6 +241,27 @@ def _lone_worker(settings: Settings) -> Finding:
     return Finding("worker", "not running.", "Start it: linkferry up.")
 
 
+async def _telegram(settings: Settings) -> Finding:
+    if not settings.telegram_token:
+        return Finding("telegram", "off: no token")
+    bot = open_bot(settings)
+    try:
+        async with asyncio.timeout(ANSWER_TIME):
+            await bot.initialize()
+        name = f"@{bot.username}"
+    except (InvalidToken, ConfigError):
+        return Finding("telegram", "The token is not known.", "Ask @BotFather, set LINKFERRY_TELEGRAM_TOKEN.")
+    except (TelegramError, TimeoutError):
+        advice = "Look at the network, or correct LINKFERRY_TELEGRAM_API_URL."
+        return Finding("telegram", f"{settings.telegram_api_url} does not answer.", advice)
+    finally:
+        await bot.shutdown()
+    if wants_webhook(settings):
+        return Finding("telegram", f"{name}, by webhook")
+    advice = "A webhook needs an https LINKFERRY_PUBLIC_URL." if settings.telegram_webhook_secret else ""
+    return Finding("telegram", f"{name}, by polling{'.' * bool(advice)}", advice)
+
+
 async def _web(settings: Settings) -> Finding:
     url = settings.effective_public_url
     if await asyncio.to_thread(answers, url):
@@ -247,5 +271,5 @@ async def _web(settings: Settings) -> Finding:
 
 CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
     _python, _ffmpeg, _ffprobe, _deno, _yt_dlp, _data_folder, _disk, _cookies, _database, _queue, _jobs,
-    _worker, _web,
+    _worker, _web, _telegram,
 )  # fmt: skip

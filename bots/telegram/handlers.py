@@ -5,6 +5,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -99,12 +100,9 @@ class TelegramBot:
                 case Get() | Subs():
                     await self._desk.take(command, speaker.asker(), said.event_key(number))
                 case Status(name):
-                    self._tell(speaker, await self._status(name, speaker, standing))
+                    self._tell(speaker, await self._status(name, said, standing))
                 case Cancel(name):
-                    asked = await self._acting(
-                        speaker, standing, lambda asker: self._desk.cancel_by_name(name, asker)
-                    )
-                    log.info("request %s: cancelled by a message", asked.request.id)
+                    await self._cancel(name, said, standing)
                 case Find(words):
                     found = await self._desk.find(words, speaker.asker())
                     self._tell(speaker, texts.found(found, words))
@@ -114,11 +112,23 @@ class TelegramBot:
         except Refused as refused:
             self._say(speaker, str(refused))
 
-    async def _status(self, name: str | None, speaker: Speaker, standing: Standing) -> str:
-        if name is None:
-            return texts.listed(await self._desk.recent(speaker.asker())) or texts.plain(texts.NOTHING_YET)
-        asked = await self._acting(speaker, standing, lambda asker: self._desk.by_name(name, asker))
-        return texts.told(asked)
+    async def _status(self, name: str | None, said: Said, standing: Standing) -> str:
+        asker = said.speaker.asker()
+        if name is not None:
+            by_name = partial(self._desk.by_name, name)
+            return texts.told(await self._acting(said.speaker, standing, by_name))
+        if said.replied_to and (asked := await self._desk.by_message(said.replied_to, asker)):
+            return texts.told(asked)  # everybody here sees that message anyway
+        return texts.listed(await self._desk.recent(asker)) or texts.plain(texts.NOTHING_YET)
+
+    async def _cancel(self, name: str | None, said: Said, standing: Standing) -> None:
+        """Its status message says so: nothing else is answered."""
+        act: Callable[[Asker], Awaitable[object]] = partial(self._desk.cancel_by_name, name)
+        if name is None and said.replied_to:
+            asked = await self._desk.by_message(said.replied_to, said.speaker.asker())
+            if asked is not None:
+                act = partial(self._desk.cancel, asked.request.id)
+        await self._acting(said.speaker, standing, act)
 
     async def _settings(self, said: Said, standing: Standing) -> None:
         speaker = said.speaker

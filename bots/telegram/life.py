@@ -19,6 +19,7 @@ from bots.telegram.updates import Poller
 from bots.telegram.webhook import set_webhook, wants_webhook
 from shared.chat.telegram.bot import redact_token
 from shared.database import Database
+from shared.errors import ConfigError
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ class TelegramLife:
         while True:
             try:
                 await call()
-            except InvalidToken:  # its words repeat the token
+            except (InvalidToken, ConfigError):  # the library's words repeat the token
                 log.error(UNKNOWN)
                 return False
             except TelegramError as error:

@@ -61,13 +61,14 @@ class Person:
 class Said:
     """A message for the bot; hidden links are written out in `text`, mentions of the bot are not in it.
 
-    `replied` is whose message it answers, or whose message was forwarded there; `update_id` makes the event.
+    `replied_to` is the message that it answers, and `replied` who wrote that; `update_id` makes the event.
     """
 
     speaker: Speaker
     text: str
     update_id: int
     replied: Person | None = None
+    replied_to: str | None = None
 
     def event_key(self, number: int) -> str:
         """One event per wish: a message with several links holds several."""
@@ -168,7 +169,8 @@ def _said(message: Message, update_id: int, bot: str) -> Said | None:
     is_bare_mention = command is None and _mentions(message, bot)
     if is_bare_mention or (command and command["name"].lower() in WITH_LINK):
         text = _with_links_of_reply(text, message, bot)
-    return Said(speaker, text, update_id, _replied(message))
+    replied_to = str(message.reply_to_message.message_id) if message.reply_to_message else None
+    return Said(speaker, text, update_id, _replied(message), replied_to)
 
 
 def _speaker(message: Message) -> Speaker | None:

@@ -36,6 +36,8 @@ class Reception:
         """True once the update is done with; False when it has to come again, as the database is away."""
         try:
             update = Update.de_json(raw, self._bot)
+            if not isinstance(update.update_id, int):
+                raise TypeError("an update has a number")
         except Exception as error:  # whatever a wrong shape does to the library
             log.warning("an update is not one, and is left out: %s", type(error).__name__)
             return True

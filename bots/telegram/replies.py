@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
+from contextlib import suppress
 
 from telegram.error import TelegramError
 
@@ -74,10 +74,22 @@ class Replies:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def _in_turn(self, chat: str, call: Call) -> None:
+        """The call; once more when the chat wanted rest, for which its next turn waits."""
+        if not chat:
+            await call()
+            return
+        with suppress(Throttled):
+            async with self._paced.turn(chat):
+                await call()
+                return
+        async with self._paced.turn(chat):
+            await call()
+
     async def _make(self, chat: str, call: Call) -> None:
         try:
-            async with asyncio.timeout(PATIENCE), self._paced.turn(chat) if chat else nullcontext():
-                await call()
+            async with asyncio.timeout(PATIENCE):
+                await self._in_turn(chat, call)
         except (Throttled, MessageGone, ChatMoved, TimeoutError, TelegramError) as error:
             log.info("chat %s: a sentence was not said: %s", chat or "?", type(error).__name__)
         except Exception:

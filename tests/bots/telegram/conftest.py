@@ -12,8 +12,10 @@ from sqlalchemy import select
 
 import bots.telegram.life
 import bots.telegram.updates
+import linkferry.chats
 from linkferry.chats import running_chats
 from linkferry.compose import Parts, delivering, open_parts
+from shared.chat import MessageClient
 from shared.models import Job, Request
 from shared.settings import Settings
 from tests.telegram.double import TelegramDouble
@@ -71,9 +73,10 @@ class Chatting:
 @asynccontextmanager
 async def chatting(settings: Settings) -> AsyncIterator[Parts]:
     """The chats of a process that has no worker."""
+    clients: dict[str, MessageClient] = {}
     async with (
         open_parts(settings) as parts,
-        delivering(parts, clients := {}) as deliverer,
+        delivering(parts, clients) as deliverer,
         running_chats(parts, clients, deliverer),
     ):
         yield parts
@@ -81,7 +84,7 @@ async def chatting(settings: Settings) -> AsyncIterator[Parts]:
 
 @pytest_asyncio.fixture
 async def telegram() -> AsyncIterator[TelegramDouble]:
-    async with TelegramDouble() as running:
+    async with TelegramDouble(limits=False, allow_http=True) as running:
         yield running
 
 
@@ -91,6 +94,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for module in (bots.telegram.life, bots.telegram.updates):
         monkeypatch.setattr(module, "PAUSES", (0.05, 0.2))
     monkeypatch.setattr(bots.telegram.updates, "CONFLICT_PAUSE", 0.1)
+    monkeypatch.setattr(linkferry.chats, "windows", lambda chat: ())  # the pace has tests of its own
     yield
 
 

@@ -9,6 +9,7 @@ import pytest_asyncio
 from linkferry import compose
 from linkferry.chats import running_chats
 from linkferry.compose import open_parts, running_worker
+from shared.chat import MessageClient
 from tests.bots.telegram.conftest import settings_for
 from tests.site.server import MediaSite
 from tests.telegram.double import TelegramDouble
@@ -52,7 +53,7 @@ async def private(
 
     monkeypatch.setattr(compose, "ChildServer", Borrowed)
     async with open_parts(settings) as parts:
-        clients = {}
+        clients: dict[str, MessageClient] = {}
         async with running_worker(parts, clients) as deliverer, running_chats(parts, clients, deliverer):
             yield telegram.private(ann)
 
@@ -60,7 +61,6 @@ async def private(
 async def test_a_link_becomes_a_question_and_the_answer_a_film(private: Private, site: MediaSite) -> None:
     await private.sends(site.url("/watch/sample"))
     question = await private.shows(lambda shown: "Audio" in shown.labels)
-    print(private.messages)
     press = await private.presses(question, "Audio")
     assert await press.answered() == "On it."
     film = await private.shows(lambda shown: shown.media is not None)
