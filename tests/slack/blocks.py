@@ -76,6 +76,8 @@ def _check_blocks(check: Checker, blocks: Blocks, most: int, at: str = "/blocks"
             check.say(f"unsupported type: {kind}", f"{place}/type")
             continue
         check.block_id(block.get("block_id"), f"{place}/block_id")
+        if check.surface != "message":  # Slack wants them unique in a block; in a message we want more
+            check.action_ids.clear()
         rule(check, block, place)
 
 

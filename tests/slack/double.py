@@ -13,31 +13,26 @@ in socket.py and signed.py.
 
 import asyncio
 import time
-import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from aiohttp import web
-
-from tests.slack import conversing, filing, happenings, installing, opening, speaking
-from tests.slack.call import Call, read_call
+from tests.slack import filing, happenings, installing, opening
+from tests.slack.call import Call
+from tests.slack.channels import Channel, slack_event
 from tests.slack.delivery import Courier, Delivery, Transport
-from tests.slack.faults import Fault, Faults
+from tests.slack.faults import Faults
 from tests.slack.limits import Limits
-from tests.slack.methods import METHODS, Method
 from tests.slack.mrkdwn import Pings, pings, read_blocks
-from tests.slack.people import Channel, Person, slack_event
-from tests.slack.refusal import Refused
+from tests.slack.people import Person
 from tests.slack.replies import Replies
 from tests.slack.rooms import Body, Room, Team, World
+from tests.slack.server import Server
 from tests.slack.shown import File, Message, View, show_view
 from tests.slack.signed import SignedHttp
 from tests.slack.socket import SocketMode
 from tests.slack.tokens import BOT_SCOPES, Token
-
-__all__ = ["SlackDouble", "conversing", "filing", "installing", "opening", "speaking"]
 
 EVENTS = frozenset({"app_mention", "message.im", "app_home_opened", "link_shared", "member_joined_channel"})
 
@@ -96,14 +91,13 @@ class SlackDouble:
         self.screens = opening.Screens(self)
         self.replies = Replies(self)
         self.bugs: list[str] = []  # errors of the double itself, shown when it closes
-        self.port = 0
+        self.server = Server(self)
         self._waiters: set[asyncio.Future[None]] = set()
-        self._closing = asyncio.Event()
 
     @property
     def url(self) -> str:
         """`http://127.0.0.1:PORT`, without a slash."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.server.port}"
 
     @property
     def api_url(self) -> str:
@@ -215,7 +209,7 @@ class SlackDouble:
         if not self.echoes or name not in self.events or not (self.http or self.socket.connections):
             return
         ts = change.get("ts") or self.world.next_ts()
-        inner = {"type": "message", **change, "channel": room.id, "channel_type": room.channel_type}
+        inner = {"type": "message", **change, "channel": room.id, "channel_type": room.kind}
         self.courier.start(self.event(room.team, name, inner | {"ts": ts, "event_ts": ts}))
 
     async def repeat(self, delivery: Delivery) -> Delivery:
@@ -285,115 +279,15 @@ class SlackDouble:
     # the server
 
     async def __aenter__(self) -> Self:
-        app = web.Application(client_max_size=1 << 30)
-        app.router.add_route("*", "/api/{method}", self._method)
-        app.router.add_get("/link/", self.socket.endpoint)
-        app.router.add_post("/upload/v1/{id}", self._upload)
-        app.router.add_post("/{kind:commands|actions|app}/{team}/{key}", self._reply)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.05, access_log=None)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        await self.server.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._closing.set()
         await self.courier.close()
         await self.socket.close()
         if self.http is not None:
             await self.http.close()
-        await self._runner.cleanup()
+        await self.server.close()
         assert not self.bugs, "the double itself failed:\n" + "\n".join(self.bugs)
-
-    async def _method(self, request: web.Request) -> web.StreamResponse:
-        name = request.match_info["method"]
-        call = await read_call(request, name)
-        call.time = self.clock()
-        self.calls.append(call)
-
-        async def work() -> web.Response:
-            call.result = await self._run(call)
-            headers = {"x-oauth-scopes": ",".join(sorted(call.token.scopes))}
-            return web.json_response({"ok": True, **call.result}, headers=headers)
-
-        return await self._serve(name, request, work, call)
-
-    async def _run(self, call: Call) -> Body:
-        method = METHODS.get(call.method)
-        if method is None:
-            raise Refused("unknown_method", req_method=call.method)
-        if method.kind != "none":
-            self._authorise(call, method)
-            self.limits.spend(call.method, call.token.team_id, call.text("channel"))
-        return await method.function(self, call)
-
-    def _authorise(self, call: Call, method: Method) -> None:
-        if not call.sent_token:
-            raise Refused("not_authed")
-        token = self.tokens.get(call.sent_token)
-        if token is None:
-            raise Refused("invalid_auth")
-        if token.is_revoked:
-            raise Refused("token_revoked")
-        if token.expires_at is not None and token.expires_at <= self.clock():
-            raise Refused("token_expired")
-        if token.kind != method.kind:
-            raise Refused("not_allowed_token_type")
-        call.token = token
-        if method.scope:
-            call.require(method.scope)
-
-    async def _upload(self, request: web.Request) -> web.StreamResponse:
-        if request.content_type == "multipart/form-data":
-            field = (await request.post()).get("filename") or (await request.post()).get("file")
-            content = field.file.read() if isinstance(field, web.FileField) else b""
-        else:
-            content = await request.read()
-
-        async def work() -> web.Response:
-            return web.Response(text=filing.receive(self, request.match_info["id"], content))
-
-        return await self._serve("upload", request, work)
-
-    async def _reply(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json()
-
-        async def work() -> web.Response:
-            self.replies.post(request.match_info["key"], body)
-            return web.json_response({"ok": True})
-
-        return await self._serve("response_url", request, work)
-
-    async def _serve(
-        self,
-        name: str,
-        request: web.Request,
-        work: Callable[[], Awaitable[web.Response]],
-        call: Call | None = None,
-    ) -> web.StreamResponse:
-        fault = self.faults.take(name)
-        try:
-            if fault is not None:
-                await self._meet(fault, work)
-                if request.transport is not None:
-                    request.transport.abort()
-                return web.Response()
-            return await work()
-        except Refused as refused:
-            if call is not None:
-                call.error = refused
-            return web.json_response(refused.answer(), status=refused.status, headers=refused.headers)
-        except Exception:
-            self.bugs.append(f"{name} {call.parameters if call else ''}\n{traceback.format_exc()}")
-            return web.json_response({"ok": False, "error": "internal_error"}, status=500)
-
-    async def _meet(self, fault: Fault, work: Callable[[], Awaitable[web.Response]]) -> None:
-        if fault.refusal is not None:
-            raise fault.refusal
-        if fault.applies:
-            await work()
-        if fault.hangs:
-            await self._closing.wait()

@@ -124,4 +124,4 @@ async def auth_revoke(slack: "SlackDouble", call: Call) -> Body:
 async def apps_connections_open(slack: "SlackDouble", call: Call) -> Body:
     """An address for one WebSocket."""
     ticket = slack.socket.ticket()
-    return {"url": f"ws://127.0.0.1:{slack.port}/link/?ticket={ticket}&app_id={slack.app_id}"}
+    return {"url": f"ws://127.0.0.1:{slack.server.port}/link/?ticket={ticket}&app_id={slack.app_id}"}

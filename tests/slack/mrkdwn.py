@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-_SPECIAL = re.compile(r"<([^<>\n]+)>")
+SPECIAL = re.compile(r"<([^<>\n]+)>")
 _BARE_URL = re.compile(r"(?<![\w/|<])(?:https?://|www\.)[^\s<>|]+")
 _BARE_NAME = re.compile(r"(?<![\w@#])(?:@(?:channel|here|everyone|group)\b|@[a-z][\w.-]*|#[a-z][\w-]*)", re.I)
 _MARKDOWN_LINK = re.compile(r"\]\(([^()\s]+)[^()]*\)")
@@ -58,9 +58,9 @@ def pings(body: dict[str, Any], flags: dict[str, Any] | None = None) -> Pings:
 
 
 def _read(found: Pings, text: str, *, verbatim: bool) -> None:
-    for match in _SPECIAL.finditer(text):
+    for match in SPECIAL.finditer(text):
         _note(found, match[1])
-    rest = _SPECIAL.sub(" ", text)
+    rest = SPECIAL.sub(" ", text)
     found.links += [html.unescape(one) for one in _MARKDOWN_LINK.findall(rest)]
     if not verbatim:
         found.links += [html.unescape(one) for one in _BARE_URL.findall(rest)]
@@ -128,7 +128,7 @@ def read(text: str, name: Callable[[str], str] = lambda who: who) -> str:
             return target[0] + name(target[1:])
         return "@" + target[1:] if target.startswith("!") else target
 
-    return html.unescape(_SPECIAL.sub(shown, text))
+    return html.unescape(SPECIAL.sub(shown, text))
 
 
 def read_blocks(blocks: list[dict[str, Any]], name: Callable[[str], str] = lambda who: who) -> str:

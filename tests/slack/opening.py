@@ -148,7 +148,7 @@ class Screens:
         }
         if view["type"] == "modal":
             empty |= {"clear_on_close": False, "notify_on_close": False, "close": None, "submit": None}
-        made = empty | view | {"blocks": with_ids(view["blocks"])}
+        made: Body = empty | view | {"blocks": with_ids(view["blocks"])}
         made["root_view_id"] = made["id"]
         return made
 

@@ -41,10 +41,6 @@ class Replies:
         self._open[reply.key] = reply
         return f"{self._slack.url}/{kind}/{room.team.id}/{reply.key}", reply
 
-    def find(self, url: str) -> Reply:
-        """What an address stands for, for tests."""
-        return self._open[url.rpartition("/")[2]]
-
     def post(self, key: str, body: dict[str, Any]) -> None:
         """The app uses an address."""
         reply = self._open.get(key)

@@ -76,11 +76,6 @@ class Room:
         """The name in commands and interactions."""
         return {"im": "directmessage", "group": "privategroup"}.get(self.kind, self.name)
 
-    @property
-    def channel_type(self) -> str:
-        """The name of the kind in events."""
-        return self.kind
-
     def keep(self, stored: Stored) -> Stored:
         """A message is new or different; every state is kept as it was."""
         if stored.ephemeral_for is None:

@@ -18,8 +18,9 @@ MOST_CONNECTIONS = 10
 class Connection:
     """One WebSocket of the app. A deaf one stays open and neither brings nor takes anything."""
 
-    def __init__(self, socket: web.WebSocketResponse) -> None:
+    def __init__(self, socket: web.WebSocketResponse, request: web.Request) -> None:
         self.socket = socket
+        self.request = request
         self.is_deaf = False
         self.answers_pings = True
         self.acks: dict[str, asyncio.Future[Any]] = {}
@@ -64,7 +65,6 @@ class SocketMode:
         self.total = 0
         self.urls = 0
         self.ping_every = ping_every
-        self.received: list[str] = []
         self._app_id = app_id
         self._tickets: set[str] = set()
         self._turns = itertools.count()
@@ -91,7 +91,9 @@ class SocketMode:
             raise AssertionError(f"{len(self.connections)} connections are open, not {count}") from None
 
     async def attempt(self, delivery: Delivery, number: int, reason: str, patience: float) -> Attempt:
-        """Deliver on one of the connections, each in its turn; wait a little when there is none."""
+        """Deliver on one of the connections, each in its turn; wait a little when there is none now."""
+        if self.urls == 0:  # nobody is about to connect
+            return Attempt("no_connection")
         try:
             await self.connected(1, patience)
         except AssertionError:
@@ -128,9 +130,8 @@ class SocketMode:
     async def drop(self) -> None:
         """The open connections break without a word."""
         for connection in list(self.connections):
-            transport = connection.socket._req.transport if connection.socket._req else None
-            if transport is not None:
-                transport.abort()
+            if connection.request.transport is not None:
+                connection.request.transport.abort()
 
     async def close(self) -> None:
         """The double goes."""
@@ -152,7 +153,7 @@ class SocketMode:
             await socket.send_str(json.dumps({"type": "disconnect", "reason": "too_many_websockets"}))
             await socket.close()
             return socket
-        connection = Connection(socket)
+        connection = Connection(socket, request)
         self.connections.append(connection)
         self.total += 1
         pings = asyncio.create_task(self._ping(connection))
@@ -169,7 +170,6 @@ class SocketMode:
     async def _listen(self, connection: Connection) -> None:
         async for message in connection.socket:
             if message.type is WSMsgType.TEXT:
-                self.received.append(message.data)
                 connection.hears(message.data)
             elif message.type is WSMsgType.PING and connection.answers_pings:
                 await connection.socket.pong(message.data)

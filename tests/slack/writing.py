@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from tests.slack.mrkdwn import _SPECIAL
+from tests.slack.mrkdwn import SPECIAL
 
 _LINK = re.compile(
     r"https?://[^\s<>|]+|(?<![\w@./])(?:[a-z0-9-]+\.)+(?:com|org|net|io|tv|be|example)(?:/\S*)?", re.I
@@ -33,14 +33,14 @@ def rich_text(typed: str) -> dict[str, Any]:
 def links(typed: str) -> list[str]:
     """The addresses in it."""
     marked = [markup(typed)]
-    found = [one.partition("|")[0] for one in _SPECIAL.findall(marked[0]) if one[0] not in "@#!"]
+    found = [one.partition("|")[0] for one in SPECIAL.findall(marked[0]) if one[0] not in "@#!"]
     return [one.replace("&amp;", "&") for one in found]
 
 
 def _parts(typed: str) -> list[tuple[str, str]]:
     parts: list[tuple[str, str]] = []
     end = 0
-    for match in _SPECIAL.finditer(typed):
+    for match in SPECIAL.finditer(typed):
         parts += _plain(typed[end : match.start()])
         parts.append(("special", match[1]))
         end = match.end()
