@@ -56,6 +56,15 @@ async def unfinished(session: AsyncSession, platform: str, most: int) -> list[Re
     return list(await session.scalars(_UNFINISHED, {"platform": platform, "most": most}))
 
 
+async def hold(session: AsyncSession, request_ids: Sequence[UUID]) -> None:
+    """These deliveries are still under way: their claims last a minute from now."""
+    if request_ids:
+        mine = update(Request).where(Request.id.in_(request_ids), Request.delivery == Delivery.PENDING)
+        await session.execute(
+            mine.values(delivery_after=db_now(CLAIM)).execution_options(synchronize_session=False)
+        )
+
+
 async def requeue(session: AsyncSession) -> None:
     """Make every delivery under way due again: what the embedded service does at its start, when it is alone.
 

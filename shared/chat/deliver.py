@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
+from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -17,7 +18,8 @@ from shared.results import JobView, Results, error_view
 log = logging.getLogger(__name__)
 
 LOOK_INTERVAL = 5.0  # seconds between two looks when nobody nudges
-EDIT_TIMEOUT = 30.0  # seconds one chat call may take
+EDIT_TIMEOUT = 1800.0  # seconds one delivery may take: it may send a film; clients limit each call themselves
+HOLD = deliveries.CLAIM / 3  # seconds between two renewals of the claims of those under way
 GATHER = 0.01  # seconds after a round, in which the next one gathers: many ends cost one question
 PARALLEL = 16  # deliveries at once
 _NOTHING: dict[str, object] = {"note": None, "artifacts": (), "offers": None}  # of a result
@@ -34,6 +36,7 @@ class Deliverer:
         self._free = asyncio.Event()
         self._free.set()
         self._under_way = 0
+        self._showing: set[UUID] = set()  # requests with a chat call under way
 
     def nudge(self) -> None:
         """A job has ended: look now."""
@@ -42,6 +45,7 @@ class Deliverer:
     async def run(self) -> None:
         """Deliver until cancelled; outages are outlived, and one slow chat holds up nobody else."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._hold())
             while True:
                 self._nudged.clear()
                 try:
@@ -53,6 +57,14 @@ class Deliverer:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_INTERVAL):
                         await self._nudged.wait()
+
+    async def _hold(self) -> None:
+        """Keep what takes long from being taken for lost, and sent once more by another process."""
+        while True:
+            await asyncio.sleep(HOLD)
+            with suppress(SQLAlchemyError, OSError):
+                async with self._database.write() as session:
+                    await deliveries.hold(session, list(self._showing))
 
     async def _start_due(self, group: asyncio.TaskGroup) -> int:
         """Start what is due now, as much as there is room for; returns how many."""
@@ -79,8 +91,7 @@ class Deliverer:
 
     async def _try(self, request: Request, job: Job | None) -> None:
         try:
-            async with asyncio.timeout(EDIT_TIMEOUT):
-                message = await self._show(request, job)
+            message = await self._show(request, job)
         except MessageGone:
             log.info("request %s: its message is gone, so there is nobody to tell", request.id)
             message = request.status_message
@@ -103,6 +114,14 @@ class Deliverer:
             await deliveries.delivered(session, request.id, message)
 
     async def _show(self, request: Request, job: Job | None) -> str | None:
+        self._showing.add(request.id)
+        try:
+            async with asyncio.timeout(EDIT_TIMEOUT):
+                return await self._edit(request, job)
+        finally:
+            self._showing.discard(request.id)
+
+    async def _edit(self, request: Request, job: Job | None) -> str | None:
         """The final edit; of a fresh message when a crash left the request without one.
 
         The fresh one does not show the result yet: whether a post arrived can stay unknown, and a second one

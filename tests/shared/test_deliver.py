@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,15 +15,31 @@ import migrations
 import shared.chat.deliver
 from shared import jobs
 from shared.chat.deliver import Deliverer
+from shared.chat.port import ChatMoved, Throttled
 from shared.database import Database, db_now
 from shared.ids import new_id
 from shared.jobs import Fence
 from shared.links import Links
 from shared.models import Artifact, ArtifactKind, Delivery, Job, JobState, Request
-from shared.results import Results
+from shared.results import JobView, Results
 from shared.settings import Settings
 from tests.journeys.chat import PLATFORM, Fault, RecordingChat
 from tests.journeys.service import until
+
+
+class StubbornChat(RecordingChat):
+    """The next calls raise `errors`, one each, and nothing is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors: list[Exception | None] = []
+        self.asked: list[tuple[str, str]] = []  # how, and in which chat
+
+    async def _show(self, how: str, request: Request, message: str, view: JobView) -> None:
+        self.asked.append((how, request.chat_id))
+        if error := self.errors.pop(0) if self.errors else None:
+            raise error
+        await super()._show(how, request, message, view)
 
 
 @dataclass
@@ -30,7 +47,7 @@ class Post:
     """Deliverers, their chat, and jobs that have ended."""
 
     database: Database
-    chat: RecordingChat
+    chat: StubbornChat
     make_deliverer: Callable[[], Deliverer]
 
     async def finished_job(self, *message: str | None) -> list[UUID]:
@@ -81,6 +98,17 @@ class Post:
             rows = await session.execute(waiting.where(Request.delivery == Delivery.PENDING))
             return {row.id: row.delivery_failures for row in rows}
 
+    async def row(self, request_id: UUID) -> Request:
+        """The request as it is now."""
+        async with self.database.read() as session:
+            return await session.get_one(Request, request_id)
+
+    async def rests(self, request_id: UUID, seconds: float) -> bool:
+        """Whether nobody tries to deliver this for so long."""
+        later = select(Request.id).where(Request.id == request_id, Request.delivery_after > db_now(seconds))
+        async with self.database.read() as session:
+            return await session.scalar(later) is not None
+
     async def make_due(self) -> None:
         """Time passes."""
         async with self.database.write() as session:
@@ -96,7 +124,7 @@ async def post(tmp_path: Path) -> AsyncIterator[Post]:
     """Everything a delivery needs, on an empty database."""
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/linkferry.db")
     await migrations.upgrade(database)
-    chat = RecordingChat()
+    chat = StubbornChat()
     results = Results(Settings(_env_file=None, data_dir=tmp_path), Links(["k" * 32]))
     yield Post(database, chat, lambda: Deliverer(database, {PLATFORM: chat}, results))
     await database.close()
@@ -168,3 +196,67 @@ async def test_whoever_left_a_job_is_told_that_and_not_its_result(post: Post) ->
     await post.deliver_all()
     assert [result["error"] for result in post.chat.results(left)] == ["Cancelled."]
     assert [result["state"] for result in post.chat.results(stayed)] == ["done"]
+
+
+async def test_a_chat_that_wants_rest_gets_it_without_that_counting_as_a_failure(post: Post) -> None:
+    (request,) = await post.finished_job("m1")
+    post.chat.errors = [Throttled(500)]
+    async with working(post):
+        await until(lambda: post.rests(request, 400))
+    assert (await post.row(request)).delivery_failures == 0
+    await post.make_due()
+    await post.deliver_all()
+    assert len(post.chat.results(request)) == 1
+    assert post.chat.asked == [("edit", "c")] * 2
+
+
+async def test_rest_that_is_wanted_between_post_and_edit_costs_no_second_post(post: Post) -> None:
+    (request,) = await post.finished_job(None)
+    post.chat.errors = [None, Throttled(500)]
+    async with working(post):
+        await until(lambda: post.rests(request, 400))
+    await post.make_due()
+    await post.deliver_all()
+    assert [line["how"] for line in post.chat.shown] == ["post", "edit"]
+
+
+@pytest.mark.parametrize("shown", ["m1", None])
+async def test_a_chat_that_moved_gets_the_result_in_a_new_message_there(
+    post: Post, shown: str | None
+) -> None:
+    (request,) = await post.finished_job(shown)
+    post.chat.errors = [ChatMoved("new")]
+    await post.deliver_all()
+    assert post.chat.asked[1:] == [("post", "new"), ("edit", "new")]
+    assert (await post.row(request)).status_message == post.chat.shown[-1]["message"]
+    assert len(post.chat.results(request)) == 1
+
+
+async def test_whoever_waits_in_a_chat_that_moved_is_told_there_too(post: Post) -> None:
+    requests = await post.finished_job("m1", "m2", "m3")
+    post.chat.errors = [ChatMoved("new")] * 3
+    await post.deliver_all()
+    assert [len(post.chat.results(request)) for request in requests] == [1, 1, 1]
+    assert {chat for _, chat in post.chat.asked[3:]} == {"new"}
+
+
+async def test_a_file_that_takes_long_to_send_is_not_sent_by_somebody_else_meanwhile(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared.chat.deliver, "HOLD", 0.05)
+    (request,) = await post.finished_job("m1")
+    post.chat.faults = [Fault.SILENT]
+    async with working(post):
+        await until(lambda: post.rests(request, 0))
+        await post.make_due()
+        await until(lambda: post.rests(request, 30))
+    assert post.chat.calls == 1
+
+
+@asynccontextmanager
+async def working(post: Post) -> AsyncIterator[None]:
+    """A deliverer at work."""
+    task = asyncio.create_task(post.make_deliverer().run())
+    yield
+    task.cancel()
+    await asyncio.wait([task])
