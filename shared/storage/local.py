@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
 from uuid import uuid4
@@ -17,6 +18,16 @@ from shared.storage.port import Disposition, StorageError, StoredFile, StoredKey
 
 INCOMING = ".incoming"  # half-done copies; a key cannot start with a dot
 _MOVE_TRIES = 5
+MOST_EXPECTED = 64  # files expected at once; of those that never come, the oldest are forgotten
+
+
+@dataclass(frozen=True)
+class Seal:
+    """A file that is on the disk for certain. `size` in bytes; `sha256` in lower-case hex."""
+
+    identity: tuple[int, ...]
+    size: int
+    sha256: str
 
 
 class LocalStorage:
@@ -25,10 +36,22 @@ class LocalStorage:
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
         self._incoming = self._root / INCOMING
+        self._expected: dict[Path, asyncio.Task[Seal]] = {}
+
+    def expect(self, source: Path) -> None:
+        """See `Storage.expect`. Hashing and syncing begin in a thread."""
+        while len(self._expected) >= MOST_EXPECTED:
+            del self._expected[next(iter(self._expected))]
+        self._expected[source] = sealing = asyncio.create_task(asyncio.to_thread(_seal, source))
+        sealing.add_done_callback(lambda task: task.cancelled() or task.exception())  # `put` meets it again
 
     async def put(self, key: str, source: Path) -> StoredFile:
         """See `Storage.put`. Hashing and syncing run in a thread."""
-        return await asyncio.to_thread(self._put, key, source)
+        seal = None
+        if expected := self._expected.pop(source, None):
+            with suppress(OSError):
+                seal = await expected
+        return await asyncio.to_thread(self._put, key, source, seal)
 
     async def exists(self, key: str) -> bool:
         """See `Storage.exists`."""
@@ -61,17 +84,19 @@ class LocalStorage:
         """Always None: Linkferry serves local files itself."""
         return None
 
-    def _put(self, key: str, source: Path) -> StoredFile:
+    def _put(self, key: str, source: Path, seal: "Seal | None") -> StoredFile:
         target = self.path(key)
         with _clear_errors(f"cannot store {source.name!r} as {key}"):
-            size, sha256 = _seal(source)
+            if seal is None or seal.identity != _identity(source.lstat()):
+                seal = _seal(source)
+            os.utime(source, follow_symlinks=False)  # its time becomes the time of storing
             try:
                 self._move(source, target)
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
                 self._copy_in(source, target)
-            return StoredFile(key, size, sha256)
+            return StoredFile(key, seal.size, seal.sha256)
 
     def _move(self, source: Path, target: Path) -> None:
         for attempt in range(_MOVE_TRIES):
@@ -138,8 +163,8 @@ def _clear_errors(what: str) -> Iterator[None]:
         raise StorageError(f"{what}: {error.strerror or error}") from error
 
 
-def _seal(source: Path) -> tuple[int, str]:
-    """Bring the file to the disk; its size in bytes and SHA-256. Its time becomes the time of storing."""
+def _seal(source: Path) -> Seal:
+    """Bring the file to the disk, and say what it is."""
     # O_NOFOLLOW: a symbolic link in a work folder must not pull a foreign file into the storage;
     # O_NONBLOCK: opening a named pipe must not wait for a writer.
     descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -148,9 +173,13 @@ def _seal(source: Path) -> tuple[int, str]:
         if not S_ISREG(info.st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
         digest = hashlib.file_digest(file, "sha256")  # in blocks, outside the interpreter lock
-        os.utime(descriptor)
         os.fsync(descriptor)
-        return info.st_size, digest.hexdigest()
+        return Seal(_identity(info), info.st_size, digest.hexdigest())
+
+
+def _identity(info: os.stat_result) -> tuple[int, ...]:
+    """Differs when the file was changed or replaced."""
+    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns
 
 
 def _link_or_copy(stored: Path, target: Path) -> None:

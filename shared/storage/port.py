@@ -49,6 +49,10 @@ class StoredKey:
 class Storage(Protocol):
     """A place that keeps files under keys. Every method may be called from many tasks at once."""
 
+    def expect(self, source: Path) -> None:
+        """This file will most likely be `put` as it is: begin at once with what takes time."""
+        ...
+
     async def put(self, key: str, source: Path) -> StoredFile:
         """Move `source` to `key`, replacing what was there; afterwards `source` is gone.
 

@@ -81,6 +81,35 @@ class TestEveryStorage:
         await storage.fetch("ab/film.mp4", tmp_path / "out" / "copy.mp4")
         assert (tmp_path / "out" / "copy.mp4").read_bytes() == content
 
+    @pytest.mark.parametrize("change", ["none", "appended", "rewritten", "replaced"])
+    async def test_an_expected_file_is_stored_as_it_is_when_it_is_put(
+        self, storage: Storage, make_file: Callable[..., Path], change: str
+    ) -> None:
+        source = make_file(b"first")
+        storage.expect(source)
+        await asyncio.sleep(0.05)
+        match change:
+            case "appended":
+                source.write_bytes(b"first and more")
+            case "rewritten":
+                source.write_bytes(b"other")
+            case "replaced":
+                make_file(b"other", "other.mp4").replace(source)
+        content = source.read_bytes()
+        assert (await storage.put("k", source)).sha256 == hashlib.sha256(content).hexdigest()
+        assert not source.exists()
+
+    async def test_what_is_expected_in_vain_does_no_harm(
+        self, storage: Storage, make_file: Callable[..., Path], tmp_path: Path
+    ) -> None:
+        late = tmp_path / "work" / "late.mp4"
+        storage.expect(late)
+        await asyncio.sleep(0.05)
+        assert (await storage.put("k", make_file(b"film", late.name))).size == 4
+        for number in range(200):
+            storage.expect(make_file(b"never put", f"{number}.mp4"))
+        assert await stored_keys(storage) == {"k"}
+
     async def test_an_empty_file_is_a_file(self, storage: Storage, make_file: Callable[..., Path]) -> None:
         assert (await storage.put("empty", make_file(b""))).size == 0
         assert await storage.exists("empty")
