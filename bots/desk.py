@@ -142,13 +142,13 @@ class Desk:
 
     async def by_name(self, name: str, asker: Asker) -> Asked:
         """The request of this person, or for an admin of this chat, whose id ends so. Raises Refused."""
-        if not re.fullmatch(r"[0-9a-f-]{4,36}", name):
+        wanted = name.replace("-", "")
+        if not re.fullmatch(r"[0-9a-f]{4,32}", wanted):
             raise Refused(NOT_FOUND)
         may_see = Request.user_id == asker.user_id
         if asker.is_admin:
             may_see = or_(may_see, Request.chat_id == asker.chat_id)
         mine = select(Request).where(Request.platform == asker.platform, may_see)
-        wanted = name.replace("-", "")
         async with self._database.read() as session:
             ids = await session.scalars(
                 mine.with_only_columns(Request.id).order_by(Request.id.desc()).limit(1000)
