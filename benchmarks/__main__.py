@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ("journey", "throughput", "serving", "captions")
+NAMES = ("journey", "throughput", "serving", "captions", "pacing")
 
 if __name__ == "__main__":
     codes = []
