@@ -19,7 +19,7 @@ export class Finder {
     let last = "";
     for (const text of texts) {
       const folded = spaced(fold(text));
-      const glue = !parts.length || (UNSPACED.test(last) && UNSPACED.test(folded[0] ?? "")) ? "" : " ";
+      const glue = !parts.length || UNSPACED.test(last + (folded[0] ?? "")) ? "" : " ";
       length += glue.length;
       this.starts.push(length);
       parts.push(glue, folded);

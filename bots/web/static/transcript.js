@@ -51,7 +51,11 @@ export class Transcript {
   /** Bring the current line into the middle. */
   reveal(atOnce = false) {
     if (!this.current || this.current.hidden) return;
-    this.current.scrollIntoView({ block: "center", behavior: atOnce || calm.matches ? "instant" : "smooth" });
+    const behavior = atOnce || calm.matches ? "instant" : "smooth";
+    if (this.#pageScrolls()) return this.current.scrollIntoView({ block: "center", behavior });
+    const [line, box] = [this.current.getBoundingClientRect(), this.box.getBoundingClientRect()];
+    const top = this.box.scrollTop + line.top - box.top - (box.height - line.height) / 2;
+    this.box.scrollTo({ top, behavior }); // and not the page around it
   }
 
   /** Go on following after the reader has looked elsewhere. */
@@ -94,12 +98,16 @@ export class Transcript {
 
   #watchTheReader() {
     const away = ({ target }) => {
-      const pageScrolls = getComputedStyle(this.box).overflowY === "visible"; // as it does on a phone
-      if (this.current && (pageScrolls || this.box.contains(target))) this.#follow(false);
+      if (this.current && (this.#pageScrolls() || this.box.contains(target))) this.#follow(false);
     };
     for (const event of ["wheel", "touchmove"]) document.addEventListener(event, away, { passive: true });
     this.box.addEventListener("pointerdown", (event) => event.target === this.box && away(event)); // its scroll bar
     this.button.addEventListener("click", () => this.resume());
+  }
+
+  /** On a phone the page scrolls; on a wide screen the box does, and the page stays. */
+  #pageScrolls() {
+    return getComputedStyle(this.box).overflowY === "visible";
   }
 
   #follow(follows) {

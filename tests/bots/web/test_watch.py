@@ -313,6 +313,13 @@ async def test_a_proxy_may_put_us_below_a_path(tmp_path: Path) -> None:
             assert str(Markup(text).all(tag)[0]["src"]).startswith("/down/")
 
 
+async def test_the_view_of_a_job_links_to_its_page(web: Endpoint) -> None:
+    job = await add_job(web.parts, [FILM, *ENGLISH])
+    url = (await web.client.get(f"/api/jobs/{job}")).json()["watch_url"]
+    response = await web.client.get(urlsplit(url).path)
+    assert response.status_code == 200 and "Good morning." in response.text
+
+
 async def test_the_token_stays_out_of_logs(web: Endpoint) -> None:
     job = await add_job(web.parts, [FILM])
     path = page_path(web.parts, job)
