@@ -34,12 +34,14 @@ class StubbornChat(RecordingChat):
         super().__init__()
         self.errors: list[Exception | None] = []
         self.asked: list[tuple[str, str]] = []  # how, and in which chat
+        self.views: list[JobView] = []
 
     async def _show(self, how: str, request: Request, message: str, view: JobView) -> None:
         self.asked.append((how, request.chat_id))
         if error := self.errors.pop(0) if self.errors else None:
             raise error
         await super()._show(how, request, message, view)
+        self.views.append(view)
 
 
 @dataclass
@@ -251,6 +253,16 @@ async def test_a_file_that_takes_long_to_send_is_not_sent_by_somebody_else_meanw
         await post.make_due()
         await until(lambda: post.rests(request, 30))
     assert post.chat.calls == 1
+
+
+async def test_the_message_that_a_crash_cost_asks_nothing_before_it_is_known(post: Post) -> None:
+    offered = {"offers": [{"height": 720, "size": None}], "has_audio": True}
+    found = offered | {"captions": [], "automatic_captions": []}
+    await post.finished_job(None)
+    async with post.database.write() as session:
+        await session.execute(update(Job).values(options={"probe_only": True}, media=found))
+    await post.deliver_all()
+    assert [view.offers is not None for view in post.chat.views] == [False, True]
 
 
 @asynccontextmanager
