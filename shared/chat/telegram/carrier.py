@@ -15,12 +15,12 @@ from shared.chat.telegram.markup import clean, cut
 from shared.chat.telegram.parcels import Kind, Parcel, Shelf
 from shared.chat.telegram.refusals import FileRefused
 from shared.chat.telegram.render import Rows
-from shared.chat.telegram.shapes import Shape, jpeg_shape, mp4_shape
+from shared.chat.telegram.shapes import Shape, mp4_shape
+from shared.chat.telegram.thumbnails import small_jpeg
 from shared.storage import StorageError
 
 log = logging.getLogger(__name__)
 
-MOST_SIDE = 320  # pixels of a thumbnail
 MOST_TITLE = 64  # UTF-16 units of a title in a player
 
 
@@ -77,16 +77,14 @@ class Carrier:
                 log.warning("artifact %s will be sent again next time: %s", artifact.id, error)
 
     async def _thumbnail(self, parcel: Parcel) -> bytes | None:
-        """The thumbnail where it is what Telegram takes as one: a small JPEG."""
+        """The thumbnail, made small; None when there is none to be had."""
         if parcel.thumbnail is None:
             return None
         try:
             async with self._shelf.at_hand(parcel.thumbnail.id) as path:
-                data = await asyncio.to_thread(path.read_bytes)
+                return await small_jpeg(path)
         except (LookupError, StorageError, OSError):
-            return None  # the film is worth more than its picture
-        shape = jpeg_shape(data)
-        return data if shape is not None and max(shape) <= MOST_SIDE else None
+            return None
 
     def _lock(self, artifact_id: UUID) -> asyncio.Lock:
         lock = self._locks.get(artifact_id)

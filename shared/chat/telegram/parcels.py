@@ -20,7 +20,7 @@ from shared.results import ArtifactView, JobView
 from shared.storage import Storage, StorageError
 
 PLATFORM = "telegram"
-MOST_THUMBNAIL = 200_000  # bytes
+MOST_THUMBNAIL = 20_000_000  # bytes of a picture that is worth making small
 MOST_QUOTED = 4 * MAX_TEXT  # bytes of a transcript that may be short enough to be quoted
 _READ_FIRST: tuple[str, ...] = (CaptionFormat.TXT, CaptionFormat.SRT, CaptionFormat.VTT)
 
@@ -35,10 +35,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Parcel:
-    """The file that goes into a message, as what, and what a player shows beside it. `seconds` is its length.
-
-    `thumbnail` may be usable as one.
-    """
+    """The file that goes into a message, as what, and what a player shows beside it. `seconds` is its length;
+    `thumbnail` is as the site had it."""
 
     artifact: ArtifactView
     kind: Kind
@@ -73,8 +71,7 @@ def _kind(artifact: ArtifactView) -> Kind:
 
 def _thumbnail(view: JobView) -> ArtifactView | None:
     for artifact in view.artifacts:
-        is_small = artifact.size_bytes <= MOST_THUMBNAIL
-        if artifact.kind is ArtifactKind.THUMBNAIL and artifact.format == "jpg" and is_small:
+        if artifact.kind is ArtifactKind.THUMBNAIL and artifact.size_bytes <= MOST_THUMBNAIL:
             return artifact
     return None
 

@@ -73,11 +73,8 @@ async def test_the_message_becomes_a_film_that_plays(
     assert media_of(call)["supports_streaming"] is True
 
 
-async def test_a_picture_that_is_no_thumbnail_is_left_out(
-    desk: Desk, chat: Chat, film: bytes, tmp_path: Path
-) -> None:
-    large = made(tmp_path / "large.jpg", "-frames:v", "1", "-vf", "scale=640:360")
-    for content in (large, b"no jpeg", b"\xff\xd8\xff" + b"\xff" * 100):
+async def test_a_picture_that_is_no_thumbnail_is_left_out(desk: Desk, chat: Chat, film: bytes) -> None:
+    for content in (b"no jpeg", b"\xff\xd8\xff" + b"\xff" * 100):
         job = await desk.job(
             await a_film(desk, film), await desk.stored(ArtifactKind.THUMBNAIL, "jpg", content)
         )
