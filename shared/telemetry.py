@@ -19,6 +19,10 @@ TEXT = "%(asctime)s %(levelname)-7s %(name)s [%(job_id)s] %(message)s"
 FIELDS = "%(asctime)s %(levelname)s %(name)s %(job_id)s %(attempt)s %(message)s"
 SHORTEST_SECRET = 6  # characters; what is shorter would blacken ordinary words
 
+QUIET = ("httpx", "httpcore", "telegram", "slack_bolt", "slack_sdk", "aiohttp.access", "aiormq", "alembic")
+_TELEGRAM = re.compile(r"(?<!\d)(?P<bot>\d{5,}):[A-Za-z0-9_-]{30,}|(?<=/bot)(?P<number>\d+):[^/\s\"']+")
+_SLACK = re.compile(r"(?P<kind>xox[a-z](?:\.xox[a-z])?|xapp)-[A-Za-z0-9%_-]{6,}")
+
 _job: ContextVar[tuple[str, int] | None] = ContextVar("job", default=None)
 
 
@@ -58,11 +62,20 @@ def secrets_of(settings: Settings) -> set[str]:
     return secrets
 
 
+def redact_chat_tokens(text: str) -> str:
+    """The text without anything that looks like the token of a Telegram bot or of a Slack app, ours or not.
+
+    A bot's number stays, which is public, and so does the kind of a Slack token.
+    """
+    text = _TELEGRAM.sub(lambda match: f"{match['bot'] or match['number']}:[token]", text)
+    return _SLACK.sub(r"\g<kind>-[token]", text)
+
+
 def redactor(secrets: set[str]) -> Callable[[str], str]:
-    """A function that takes link tokens and these secrets out of a text."""
+    """A function that takes these secrets, and the tokens of links and chats, out of a text."""
     long_ones = sorted((s for s in secrets if len(s) >= SHORTEST_SECRET), key=len, reverse=True)
     pattern = re.compile("|".join(map(re.escape, long_ones)) or r"(?!)")
-    return lambda text: pattern.sub("[secret]", redact_tokens(text))
+    return lambda text: redact_chat_tokens(pattern.sub("[secret]", redact_tokens(text)))
 
 
 class TextFormatter(logging.Formatter):
@@ -103,5 +116,5 @@ def set_up_logging(settings: Settings) -> None:
     handler.setFormatter(TextFormatter(redact) if wants_text else JsonLines(redact))
     handler.addFilter(AddContext())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for noisy in ("httpx", "aiormq", "alembic"):
+    for noisy in QUIET:
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -17,10 +17,10 @@ from bots.telegram.reception import Reception
 from bots.telegram.replies import Replies
 from bots.telegram.updates import Poller
 from bots.telegram.webhook import set_webhook, wants_webhook
-from shared.chat.telegram.bot import redact_token
 from shared.database import Database
 from shared.errors import ConfigError
 from shared.settings import Settings
+from shared.telemetry import redact_chat_tokens
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class TelegramLife:
                 log.error(UNKNOWN)
                 return False
             except TelegramError as error:
-                log.warning("Telegram cannot be reached: %s", redact_token(error.message))
+                log.warning("Telegram cannot be reached: %s", redact_chat_tokens(error.message))
             else:
                 return True
             await asyncio.sleep(pause)

@@ -21,7 +21,7 @@ from telegram.error import (
 )
 
 from bots.telegram.reception import ALLOWED, Reception
-from shared.chat.telegram.bot import redact_token
+from shared.telemetry import redact_chat_tokens
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class Poller:
                 seconds = _seconds(error)
             case _:
                 kind = "cannot be reached" if isinstance(error, NetworkError) else "refuses"
-                log.warning("Telegram %s: %s", kind, redact_token(error.message))
+                log.warning("Telegram %s: %s", kind, redact_chat_tokens(error.message))
                 seconds, pause = pause, min(PAUSES[1], pause * 2)
         await self._sleep(seconds)
         return pause
@@ -133,7 +133,7 @@ class Poller:
             try:
                 await self._get(0, CONFIRMING, limit=1)
             except TelegramError as error:
-                log.info("the last updates were not confirmed: %s", redact_token(error.message))
+                log.info("the last updates were not confirmed: %s", redact_chat_tokens(error.message))
 
 
 def place_of(raw: Any) -> object:

@@ -6,11 +6,22 @@ import logging
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 
 from shared.links import Links
 from shared.settings import Settings
-from shared.telemetry import AddContext, JsonLines, TextFormatter, job_context, redactor, secrets_of
+from shared.telemetry import (
+    QUIET,
+    AddContext,
+    JsonLines,
+    TextFormatter,
+    job_context,
+    redact_chat_tokens,
+    redactor,
+    secrets_of,
+    set_up_logging,
+)
 
 LINK = Links(["a-key-0123456789abc"]).url("http://h.example", uuid4(), 'a "film".mp4', 3600)
 TOKEN = LINK.split("/")[4]
@@ -71,3 +82,58 @@ def test_a_json_line_stays_json(settings: Settings) -> None:
     line = json.loads(text)
     assert (line["level"], line["job_id"], line["attempt"]) == ("ERROR", str(UUID(int=7)), 2)
     assert line["message"].startswith("/f/[token]")
+
+
+BOT = "7000000001:AAHsome-token-of-the-tests-000000000"
+CHAT_TOKENS = (
+    BOT,
+    f"https://api.telegram.org/bot{BOT}/getMe",
+    "/bot123456:short/getMe",
+    "xoxb-17653672481-19874698323-pdFZKVeTuE8sk7oOcHrzqqgy",
+    "xoxp-23984754863-2348975623103",
+    "xoxe.xoxp-1-Mi0yLTM0MTQwNDE0MDE3Ni0zNjU5ND",
+    "xoxe-1-My0xLTM0MTQwNDE0MDE3Ni0zNzE",
+    "xapp-1-A0123456-3454545454-6c3ff8be1",
+)
+
+
+@pytest.mark.parametrize("token", CHAT_TOKENS)
+@pytest.mark.parametrize("kind", [TextFormatter, JsonLines])
+def test_the_tokens_of_chats_are_known_by_their_looks(
+    kind: type[TextFormatter] | type[JsonLines], token: str
+) -> None:
+    out = io.StringIO()
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(kind(redactor(set())))
+    handler.addFilter(AddContext())
+    logger = logging.Logger("test")
+    logger.addHandler(handler)
+    request = httpx.Request("POST", "https://api.telegram.org/getMe", headers={"x": token})
+    try:
+        httpx.Response(502, request=request).raise_for_status()
+    except httpx.HTTPStatusError as error:
+        error.add_note(f"asked with {token}")
+        logger.warning("%s: %r", token, [token], exc_info=error)
+    text = out.getvalue()
+    secret = max(token.removeprefix("/").split("/"), key=len) if "bot" in token else token
+    assert secret.partition(":")[2] not in text if ":" in secret else secret not in text
+    assert text.count("[token]") == 3 and "HTTPStatusError" in text
+
+
+def test_ordinary_words_stay() -> None:
+    text = "POST https://api.telegram.org/bot7:x at 12:30:45, job 123456:abc, /bottle/1, xoxo, box-office"
+    assert redact_chat_tokens(text) == text.replace("/bot7:x", "/bot7:[token]")
+
+
+def test_what_chat_libraries_chat_about_is_not_logged(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(root, "level", root.level)
+    for name in QUIET:
+        monkeypatch.setattr(logging.getLogger(name), "level", logging.NOTSET)
+    set_up_logging(settings)
+    for name in ("httpx", "httpcore", "telegram.Bot", "slack_bolt.App", "slack_sdk.web", "aiohttp.access"):
+        assert not logging.getLogger(name).isEnabledFor(logging.INFO), name
+        assert logging.getLogger(name).isEnabledFor(logging.WARNING), name

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 
 from telegram import Bot
 from telegram.error import InvalidToken
@@ -16,7 +15,6 @@ CLOUD = "https://api.telegram.org"
 CONNECTIONS = 64
 CONNECT, ANSWER, WRITE, POOL = 10.0, 20.0, 20.0, 10.0  # seconds for each step of a call without a file
 
-_TOKEN = re.compile(r"\d{6,}:[A-Za-z0-9_-]{30,}")
 _TALKATIVE = ("httpx", "httpcore", "telegram")  # they name addresses, and the token is part of each
 
 
@@ -53,11 +51,6 @@ def open_bot(settings: Settings) -> Bot:
 def is_cloud(settings: Settings) -> bool:
     """Whether that is Telegram's own server, with its limit of 50 MB, and not one of somebody's own."""
     return settings.telegram_api_url.rstrip("/") == CLOUD
-
-
-def redact_token(text: str) -> str:
-    """The text without anything that looks like the token of a bot; its number stays, which is public."""
-    return _TOKEN.sub(lambda match: f"{match.group().partition(':')[0]}:[token]", text)
 
 
 def _request(connections: int) -> HTTPXRequest:

@@ -15,7 +15,7 @@ from telegram.error import (
 )
 
 from shared.chat.port import ChatMoved, MessageGone, Throttled
-from shared.chat.telegram.bot import is_cloud, open_bot, redact_token
+from shared.chat.telegram.bot import is_cloud, open_bot
 from shared.chat.telegram.client import windows
 from shared.chat.telegram.refusals import FileRefused, LinksRefused, OtherKind, meaning
 from shared.errors import ConfigError
@@ -45,13 +45,6 @@ def test_a_bot_speaks_to_the_server_of_the_settings_in_silence() -> None:
     assert bot.base_file_url == f"https://api.telegram.org/file/bot{TOKEN}"
     assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
     assert is_cloud(settings()) and not is_cloud(settings("http://bot-api:8081"))
-
-
-def test_a_token_is_taken_out_of_any_text() -> None:
-    text = f"POST https://api.telegram.org/bot{TOKEN}/getMe at 12:30:45, job 123456:abc"
-    assert redact_token(text) == (
-        "POST https://api.telegram.org/bot7000000001:[token]/getMe at 12:30:45, job 123456:abc"
-    )
 
 
 @pytest.mark.parametrize(
