@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from bots.desk import Desk
 from bots.herald import Herald
+from bots.slack.life import uses_slack, wants_http
 from bots.telegram.access import Access
 from bots.telegram.handlers import TelegramBot
 from bots.telegram.life import TelegramLife
@@ -15,6 +16,7 @@ from bots.telegram.reading import PLATFORM as TELEGRAM
 from bots.telegram.replies import Replies
 from bots.telegram.webhook import telegram_router, wants_webhook
 from linkferry.compose import Parts
+from linkferry.slack import running_slack
 from shared.chat import MessageClient
 from shared.chat.deliver import Deliverer
 from shared.chat.pace import Pace
@@ -34,7 +36,8 @@ class Chats:
 
 def wanted(settings: Settings) -> list[str]:
     """The names of the platforms that have a token."""
-    return ["Telegram"] if settings.telegram_token else []
+    named = {"Telegram": bool(settings.telegram_token), "Slack": uses_slack(settings)}
+    return [name for name, has_token in named.items() if has_token]
 
 
 @asynccontextmanager
@@ -52,6 +55,8 @@ async def running_chats(
             await stack.enter_async_context(life.living())
             if wants_webhook(parts.settings):
                 chats.routers.append(telegram_router(parts.settings, life.reception))
+        if uses_slack(parts.settings) and (deliverer or wants_http(parts.settings)):
+            chats.routers += await stack.enter_async_context(running_slack(parts, clients, deliverer))
         yield chats
 
 

@@ -1,0 +1,51 @@
+"""Who may act for others in a workspace: its admins and owners."""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+
+from bots.slack.reading import Speaker
+from shared.chat.port import MessageGone
+from shared.chat.slack.errors import code_of
+from shared.chat.slack.web import Clients
+
+log = logging.getLogger(__name__)
+
+KNOWN_FOR = 60.0  # seconds that an answer counts
+REMEMBERED = 1000  # answers
+PATIENCE = 2.0  # seconds to wait for one: Slack waits for us meanwhile, three at most
+
+
+class Admins:
+    """Asks Slack, and remembers the answer for a while."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._known: OrderedDict[str, tuple[float, bool]] = OrderedDict()
+
+    async def is_admin(self, speaker: Speaker) -> bool:
+        """Whether this person may act for others; no, when Slack does not say."""
+        now = time.monotonic()
+        asked_at, answer = self._known.get(speaker.user_id, (-KNOWN_FOR, False))
+        if now - asked_at < KNOWN_FOR:
+            return answer
+        try:
+            async with asyncio.timeout(PATIENCE):
+                web = await self._clients(speaker.team)
+                user = (await web.users_info(user=speaker.user))["user"]
+        except SlackApiError as error:
+            log.info("Slack does not say who is an admin: %s", code_of(error))
+            return False
+        except (aiohttp.ClientError, OSError, MessageGone) as error:
+            log.info("Slack cannot be asked who is an admin: %s", type(error).__name__)
+            return False
+        is_admin = bool(user.get("is_admin") or user.get("is_owner"))
+        self._known[speaker.user_id] = now, is_admin
+        self._known.move_to_end(speaker.user_id)
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return is_admin

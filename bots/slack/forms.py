@@ -1,0 +1,113 @@
+"""Modals that were filled in: a link to fetch, and who shall see a transcript."""
+
+import logging
+from uuid import UUID
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+
+from bots.commands import Command, parse
+from bots.desk import Asked, Refused
+from bots.slack import texts, views
+from bots.slack.handlers import SlackBot
+from bots.slack.reading import Filled, Said, Speaker
+from shared.chat.port import MessageGone, Throttled
+from shared.chat.slack.chats import chat_id
+from shared.chat.slack.client import SlackClient
+from shared.chat.slack.errors import NotInvited
+from shared.chat.slack.files import Place
+from shared.chat.slack.sharing import place_key
+from shared.errors import CommandError, JobError
+
+log = logging.getLogger(__name__)
+
+Mistakes = dict[str, str]
+"""What is wrong, by the input it stands under."""
+
+
+class Forms:
+    """Both modals. `filled` returns what is wrong with the words in them; nothing: it is done."""
+
+    def __init__(self, bot: SlackBot, client: SlackClient) -> None:
+        self._bot = bot
+        self._client = client
+
+    async def filled(self, filled: Filled) -> Mistakes:
+        """Do what the form asks for."""
+        match filled.callback_id:
+            case views.FETCH:
+                return await self._fetch(filled)
+            case views.SHARE:
+                return await self._share(filled)
+        return {}
+
+    async def _fetch(self, filled: Filled) -> Mistakes:
+        try:
+            commands = _commands(filled)
+        except _Mistake as mistake:
+            return {mistake.where: texts.named(str(mistake))}
+        said = Said(filled.speaker, "", filled.event)
+        answer = await self._bot.stored(filled.speaker, self._bot.take(commands, said))
+        if answer is not None:  # nothing that a form asks for is answered
+            self._bot.replies.tell(filled.speaker, answer)
+        return {}
+
+    async def _share(self, filled: Filled) -> Mistakes:
+        private = filled.values.get("who") == views.PRIVATE
+        channel = filled.values.get("where")
+        if not private and not channel:
+            return {"where": texts.NEEDS_CHANNEL}
+        try:
+            request_id = UUID(hex=filled.note)
+            asked = await self._bot.stored(filled.speaker, self._bot.mine(request_id, filled.speaker))
+        except (Refused, ValueError) as refused:
+            sentence = str(refused) if isinstance(refused, Refused) else texts.UNKNOWN_BUTTON
+            return {"who": texts.named(sentence)}
+        speaker = filled.speaker
+        if private or channel is None:
+            self._bot.replies.tell(speaker, texts.transcript(asked.view))
+        else:
+            where = channel
+            self._bot.replies.begin(speaker, lambda: self._post(asked, speaker, where))
+        return {}
+
+    async def _post(self, asked: Asked, speaker: Speaker, channel: str) -> None:
+        """Post the transcript, and say how that went when nobody would see it otherwise."""
+        request = asked.request
+        key = place_key(request.id.hex, channel)
+        place = Place(channel, key, since=str(request.created_at.timestamp()))
+        told = texts.sentence(texts.NO_TRANSCRIPT)
+        try:
+            if await self._client.share(chat_id(speaker.team, channel), place, asked.view):
+                return
+        except NotInvited:
+            told = texts.not_in(channel)
+        except (SlackApiError, MessageGone, Throttled, aiohttp.ClientError, OSError) as error:
+            log.warning("a transcript could not be shared: %r", error)
+            told = texts.sentence(texts.NOT_SHARED)
+        await self._bot.replies.say(speaker, told)
+
+
+class _Mistake(Exception):
+    def __init__(self, where: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.where = where
+
+
+def _commands(filled: Filled) -> tuple[Command, ...]:
+    """The form as if it had been typed: one grammar for everything. Raises _Mistake."""
+    link, values = filled.values.get("link", ""), filled.values
+    languages = " ".join(values.get("languages", "").replace(",", " ").split())
+    try:
+        parse(link)
+    except (CommandError, JobError) as error:
+        raise _Mistake("link", str(error)) from error
+    if values.get("format") == views.TRANSCRIPT:
+        line = f"/subs {link} {languages}"
+    else:
+        wanted = " ".join(filter(None, (values.get("quality"), values.get("format"))))
+        line = f"/get {link} {wanted}" + (f" subs {languages}" if languages else "")
+    try:
+        return parse(line)
+    except (CommandError, JobError) as error:
+        raise _Mistake("languages" if languages else "link", str(error)) from error

@@ -1,0 +1,322 @@
+"""Slack's payloads -> what a person did. Pure; what is nobody's wish, or makes no sense, is None."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from bots.commands import USAGE
+from bots.desk import Asker
+from bots.scanner import scan
+from shared.chat.slack.chats import PLATFORM, chat_id
+
+Payload = Mapping[str, Any]
+
+MAX_URL = 250  # characters of an answer's address: it is kept with the request
+
+_ID = re.compile(r"[A-Z0-9]{1,32}")
+_TS = re.compile(r"[0-9]{1,16}\.[0-9]{1,16}")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # no database takes them
+_MARKUP = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
+_LINK = re.compile(r"(?:https?|ftp|mailto|tel):", re.IGNORECASE)
+_ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
+_NAMED = re.compile(rf"\s*/?({'|'.join(USAGE)})(?!\S)", re.IGNORECASE)
+_WORDS_ONLY = ("status", "cancel", "find", "help")  # what stands behind them is never a link
+
+
+class Way(Enum):
+    """How somebody spoke, and so how they are answered."""
+
+    COMMAND = "command"
+    MENTION = "mention"
+    DIRECT = "direct"
+    SHORTCUT = "shortcut"
+    BUTTON = "button"
+    HOME = "home"
+    FORM = "form"
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Who acts, and where. `answer_url` takes a few answers, also where the app is not in the channel."""
+
+    team: str
+    channel: str
+    user: str
+    way: Way
+    thread: str | None = None
+    answer_url: str | None = field(default=None, repr=False)
+
+    @property
+    def chat_id(self) -> str:
+        """The channel, for the rest of Linkferry."""
+        return chat_id(self.team, self.channel)
+
+    @property
+    def user_id(self) -> str:
+        """The person: ids of people are unique in their workspace only. Also the chat to write to them."""
+        return chat_id(self.team, self.user)
+
+    def asker(self, *, is_admin: bool = False) -> Asker:
+        """The same for the desk. What keeps the answer's address is the request's `reply_to`."""
+        return Asker(PLATFORM, self.chat_id, self.user_id, self.thread, self.answer_url, is_admin)
+
+
+@dataclass(frozen=True)
+class Said:
+    """Words for the app, as `bots.commands.parse` takes them. `event` is Slack's id of what happened."""
+
+    speaker: Speaker
+    text: str
+    event: str
+
+    def event_key(self, number: int) -> str:
+        """One event per wish: a message with several links holds several."""
+        return f"{PLATFORM}:{self.event}:{number}"
+
+
+@dataclass(frozen=True)
+class Pressed:
+    """A button; `action_id` is the word and the request that it stands for."""
+
+    speaker: Speaker
+    action_id: str
+    trigger: str
+
+
+@dataclass(frozen=True)
+class Called:
+    """The shortcut that asks for a link."""
+
+    speaker: Speaker
+    trigger: str
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A modal that was sent: the values of its inputs by block, and what we noted in it."""
+
+    speaker: Speaker
+    callback_id: str
+    values: Mapping[str, str]
+    note: str
+    event: str
+
+
+@dataclass(frozen=True)
+class HomeOpened:
+    """Somebody looks at the app's Home tab."""
+
+    speaker: Speaker
+
+
+def read_command(body: Payload, names: Mapping[str, str]) -> Said | None:
+    """A slash command; `names` say what each is called, the umbrella's is empty."""
+    speaker = _speaker(
+        body.get("team_id"),
+        body.get("channel_id"),
+        body.get("user_id"),
+        Way.COMMAND,
+        url=body.get("response_url"),
+    )
+    event, command = _words(body.get("trigger_id")), body.get("command")
+    if speaker is None or not event or not isinstance(command, str) or command not in names:
+        return None
+    text = _words(body.get("text"))
+    said = spoken(text) if not names[command] else undone(f"/{names[command]} {text}")
+    return Said(speaker, said or "/help", event)
+
+
+def read_mention(body: Payload) -> Said | None:
+    """`@Linkferry https://...`, in a channel or a thread."""
+    event = _map(body.get("event"))
+    if not _is_fresh(event):
+        return None
+    return _event(body, event, Way.MENTION)
+
+
+def read_message(body: Payload) -> Said | None:
+    """A direct message. The app's own ones, edits, and messages in channels mean nothing."""
+    event = _map(body.get("event"))
+    if event.get("channel_type") != "im" or not _is_fresh(event):
+        return None
+    return _event(body, event, Way.DIRECT)
+
+
+def read_home(body: Payload) -> HomeOpened | None:
+    """The Home tab was opened."""
+    event = _map(body.get("event"))
+    user = event.get("user")
+    speaker = _speaker(_team(body), user, user, Way.HOME)
+    return HomeOpened(speaker) if speaker and event.get("tab") == "home" else None
+
+
+def read_press(body: Payload) -> Pressed | None:
+    """A button in a message, an answer or the Home tab."""
+    actions = body.get("actions")
+    action = _map(actions[0]) if isinstance(actions, list) and actions else {}
+    container = _map(body.get("container"))
+    user = _map(body.get("user")).get("id")
+    channel = _map(body.get("channel")).get("id") or container.get("channel_id")
+    in_view = container.get("type") == "view"
+    speaker = _speaker(
+        _map(body.get("team")).get("id"),
+        user if in_view else channel,
+        user,
+        Way.HOME if in_view else Way.BUTTON,
+        thread=container.get("thread_ts"),
+        url=body.get("response_url"),
+    )
+    action_id = _words(action.get("action_id"))
+    return Pressed(speaker, action_id, _words(body.get("trigger_id"))) if speaker and action_id else None
+
+
+def read_shortcut(body: Payload) -> Called | None:
+    """The shortcut that is not about a message."""
+    user = _map(body.get("user")).get("id")
+    speaker = _speaker(_map(body.get("team")).get("id"), user, user, Way.FORM)
+    trigger = _words(body.get("trigger_id"))
+    return Called(speaker, trigger) if speaker and trigger else None
+
+
+def read_message_shortcut(body: Payload) -> Said | None:
+    """Fetch this link, on a message of anybody: all links in it, answered in its thread."""
+    message = _map(body.get("message"))
+    speaker = _speaker(
+        _map(body.get("team")).get("id"),
+        _map(body.get("channel")).get("id"),
+        _map(body.get("user")).get("id"),
+        Way.SHORTCUT,
+        thread=message.get("thread_ts") or message.get("ts") or body.get("message_ts"),
+        url=body.get("response_url"),
+    )
+    event = _words(body.get("trigger_id"))
+    if speaker is None or not event:
+        return None
+    links = scan(undone(_words(message.get("text")))).links  # a command in it is not the speaker's
+    return Said(speaker, " ".join(links), event)
+
+
+def read_form(body: Payload) -> Filled | None:
+    """A modal that was sent. Where it asks for a conversation, that is where its wish is answered."""
+    view, user = _map(body.get("view")), _map(body.get("user")).get("id")
+    values = _values(_map(_map(view.get("state")).get("values")))
+    urls = body.get("response_urls")
+    given = _map(urls[0]) if isinstance(urls, list) and urls else {}
+    speaker = _speaker(
+        _map(body.get("team")).get("id"),
+        values.get("where") or user,
+        user,
+        Way.FORM,
+        url=given.get("response_url"),
+    )
+    event = _words(body.get("trigger_id"))
+    if speaker is None or not event:
+        return None
+    name, note = _words(view.get("callback_id")), _words(view.get("private_metadata"))
+    return Filled(speaker, name, values, note, event)
+
+
+def spoken(text: str) -> str:
+    """What somebody typed behind the app's name: `get`, `subs` and the others need no slash there."""
+    text = _without_mentions(text).strip()
+    named = _NAMED.match(text)
+    if named is None:
+        return undone(text)
+    name, rest = named[1].lower(), text[named.end() :]
+    return f"/{name} {_shown(rest) if name in _WORDS_ONLY else undone(rest)}".strip()
+
+
+def undone(text: str) -> str:
+    """Slack's markup as a person would type it. Links stay as they are: `bots.scanner` knows them."""
+    return _rewritten(text, keep_links=True)
+
+
+def _shown(text: str) -> str:
+    """The text as people see it: what Slack took for a link is a word again."""
+    return _rewritten(text, keep_links=False)
+
+
+def _rewritten(text: str, *, keep_links: bool) -> str:
+    pieces, position = [], 0
+    for match in _MARKUP.finditer(text):
+        pieces.append(_plain(text[position : match.start()]))
+        position = match.end()
+        if _LINK.match(match[1]):
+            pieces.append(match[0] if keep_links else _plain(match[2] or match[1]))
+        elif match[2]:
+            pieces.append(_plain(match[2]))
+    return "".join([*pieces, _plain(text[position:])])
+
+
+def _plain(text: str) -> str:
+    return re.sub("&(?:lt|gt|amp);", lambda match: _ENTITIES[match[0]], text)
+
+
+def _without_mentions(text: str) -> str:
+    return re.sub(r"<@[A-Z0-9]{1,32}(?:\|[^<>]{0,80})?>[:,]?", " ", text)
+
+
+def _is_fresh(event: Payload) -> bool:
+    """Whether a person has just said it: no edit, no bot, nothing that happened to a channel."""
+    return not any(event.get(name) for name in ("subtype", "bot_id", "bot_profile", "edited", "hidden"))
+
+
+def _event(body: Payload, event: Payload, way: Way) -> Said | None:
+    speaker = _speaker(
+        _team(body), event.get("channel"), event.get("user"), way, thread=event.get("thread_ts")
+    )
+    event_id, text = _words(body.get("event_id")), _words(event.get("text"))
+    if speaker is None or not event_id:
+        return None
+    return Said(speaker, spoken(text) or "/help", event_id)
+
+
+def _speaker(
+    team: object, channel: object, user: object, way: Way, *, thread: object = None, url: object = None
+) -> Speaker | None:
+    if not (_is_id(team) and _is_id(channel) and _is_id(user)):
+        return None
+    in_thread = isinstance(thread, str) and _TS.fullmatch(thread) is not None
+    is_address = isinstance(url, str) and url.startswith("http") and len(url) <= MAX_URL
+    return Speaker(
+        str(team),
+        str(channel),
+        str(user),
+        way,
+        str(thread) if in_thread else None,
+        _words(url) if is_address else None,
+    )
+
+
+def _team(body: Payload) -> object:
+    """The workspace in which the app is installed; in a shared channel the speaker's may be another one."""
+    installed = body.get("authorizations")
+    first = _map(installed[0]) if isinstance(installed, list) and installed else {}
+    return first.get("team_id") or body.get("team_id")
+
+
+def _values(blocks: Payload) -> dict[str, str]:
+    """One value for each input, by its block."""
+    found = {}
+    for name, inputs in blocks.items():
+        for one in _map(inputs).values():
+            given = _map(one)
+            chosen = _map(given.get("selected_option")).get("value")
+            value = given.get("value") or chosen or given.get("selected_conversation")
+            if isinstance(name, str) and isinstance(value, str):
+                found[name] = _words(value)
+    return found
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def _map(value: object) -> Payload:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _words(value: object) -> str:
+    return _UNSTORABLE.sub("", value) if isinstance(value, str) else ""

@@ -1,0 +1,52 @@
+"""Slack, put together from the parts."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import APIRouter
+
+from bots.desk import Desk
+from bots.herald import Herald
+from bots.slack.app import build_app
+from bots.slack.forms import Forms
+from bots.slack.handlers import SlackBot
+from bots.slack.life import SlackLife
+from bots.slack.outside import ReachingClient
+from bots.slack.replies import Replies
+from linkferry.compose import Parts
+from shared.chat import MessageClient
+from shared.chat.deliver import Deliverer
+from shared.chat.pace import Pace
+from shared.chat.paced import PacedClient
+from shared.chat.slack.chats import BASE, PLATFORM, place, windows
+from shared.chat.slack.client import SlackClient
+from shared.chat.slack.sharing import Sharing
+from shared.chat.slack.web import one_workspace, open_session
+
+
+@asynccontextmanager
+async def running_slack(
+    parts: Parts, clients: dict[str, MessageClient], deliverer: Deliverer | None
+) -> AsyncIterator[list[APIRouter]]:
+    """Talk to people in Slack while the block runs; yields what the web endpoint has to serve."""
+    settings, database = parts.settings, parts.database
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(open_session())
+        webs = one_workspace(settings.slack_bot_token, settings.slack_api_url, session)
+        client = SlackClient(webs, session, Sharing(database, parts.storage))
+        paced = PacedClient(ReachingClient(client), Pace(windows, BASE, place))
+        desk = Desk(database, parts.queue, parts.intake, parts.follower)
+        herald = None
+        if deliverer is not None:
+            herald = Herald(database, parts.follower, PLATFORM, paced, deliverer.nudge)
+            desk.on_ask = herald.nudge
+        replies = Replies(client, paced)
+        bot = SlackBot(desk, webs, replies, settings.slack_commands)
+        app = build_app(settings, bot, Forms(bot, client))
+
+        def on_ready() -> None:
+            clients[PLATFORM] = paced
+
+        life = SlackLife(settings, session, app, replies, herald, on_ready)
+        await stack.enter_async_context(life.living())
+        yield []
