@@ -20,7 +20,8 @@ from shared.chat.deliver import LOOK_INTERVAL, PARALLEL
 from shared.chat.pace import Pace, Window
 from shared.chat.paced import PacedClient
 from shared.chat.port import Throttled
-from shared.chat.slack.chats import chat_id, split_chat
+from shared.chat.slack.chats import chat_id
+from shared.chat.slack.chats import place as slack_place
 from shared.chat.slack.chats import windows as slack_windows
 from shared.chat.telegram.client import windows as telegram_windows
 from shared.database import Database
@@ -257,6 +258,6 @@ SCENARIOS = {
         400, MIXED, HOUR / 6, 0, HOUR / 4, telegram_limits, telegram_windows
     ),
     "60 jobs in a Slack workspace": Scenario(
-        60, CHANNELS, 60.0, 900.0, HOUR, slack_limits, slack_windows, lambda chat: split_chat(chat)[0]
+        60, CHANNELS, 60.0, 900.0, HOUR, slack_limits, slack_windows, slack_place
     ),
 }
