@@ -308,7 +308,7 @@ async def test_ten_hours_of_speech_stay_quick(visit: Visit) -> None:
     assert await is_in_sight(page)
     await page.locator("#search").fill("ten hours")
     began = time.monotonic()
-    # Not `expect`: where it does not find the text at once, Playwright describes the whole page for its message
+    # Not `expect`: where it misses the text at once, Playwright describes the whole page for its message
     # (toAriaNode in its own script), and that keeps a page of this size busy for minutes.
     await page.wait_for_function("() => document.querySelector('#found').value === '12000 lines'")
     assert time.monotonic() - began < 5  # 0.8 to 1 s on two cores that others used too
