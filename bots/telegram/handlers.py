@@ -5,10 +5,12 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from telegram import Bot, Update
 
@@ -24,6 +26,7 @@ from shared import deliveries
 from shared.chat.telegram.render import Message
 from shared.database import Database
 from shared.errors import CommandError, JobError
+from shared.models import Delivery, Request
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +73,20 @@ class TelegramBot:
             case Moved(old, new):
                 async with self._database.write() as session:
                     await deliveries.move(session, PLATFORM, old, new)
-            case Left(chat_id):
+            case Left(chat_id, is_private):
                 log.info("chat %s: the bot was blocked or removed", chat_id)
+                if is_private:  # a group may have been left by mistake, and others wait there
+                    await self._leave(chat_id)
+
+    async def _leave(self, chat_id: str) -> None:
+        """Nobody reads here any more: what goes on for this chat is not wanted."""
+        here = select(Request).where(Request.platform == PLATFORM, Request.chat_id == chat_id)
+        unfinished = here.where(Request.delivery == Delivery.PENDING, Request.cancelled.is_(False))
+        async with self._database.read() as session:
+            requests = list(await session.scalars(unfinished))
+        for request in requests:
+            with suppress(Refused):  # it has ended meanwhile
+                await self._desk.cancel(request.id, Asker(PLATFORM, chat_id, request.user_id))
 
     async def _said(self, said: Said) -> None:
         standing = await self.access.standing(said.speaker)

@@ -103,9 +103,10 @@ class Pressed:
 
 @dataclass(frozen=True)
 class Left:
-    """The bot was blocked, or thrown out."""
+    """The bot was blocked by a person, or thrown out of a group."""
 
     chat_id: str
+    is_private: bool
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def _pressed(query: CallbackQuery) -> Pressed:
 
 def _left(change: ChatMemberUpdated) -> Left | None:
     is_gone = change.new_chat_member.status in (ChatMember.BANNED, ChatMember.LEFT)
-    return Left(str(change.chat.id)) if is_gone else None
+    return Left(str(change.chat.id), change.chat.type == "private") if is_gone else None
 
 
 def _said(message: Message, update_id: int, bot: str) -> Said | None:

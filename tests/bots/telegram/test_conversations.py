@@ -187,6 +187,36 @@ async def test_a_group_that_moves_is_followed(chat: Chatting) -> None:
     assert (await chat.requests())[0].chat_id == str(new)
 
 
+async def test_who_blocks_the_bot_waits_for_nothing_any_more(chat: Chatting) -> None:
+    bob = chat.telegram.private(chat.bob)
+    await chat.private.sends(f"/allow {chat.bob.id}")
+    await chat.private.shows("may use me from now on")
+    await bob.sends(f"/get {LINK}1")
+    await bob.sends(f"/get {LINK}2")
+    await chat.telegram.until(lambda: len(bob.messages) == 2)
+    await chat.private.sends(f"/get {LINK}2")
+    await chat.private.shows("Queued")
+    await bob.blocks_bot()
+    await chat.quiet()
+    states = {job.link: job.state for job in await chat.jobs()}
+    assert states == {f"{LINK}1": JobState.CANCELLED, f"{LINK}2": JobState.QUEUED}, "Ann still waits"
+    cancelled = [(one.user_id, one.cancelled) for one in await chat.requests()]
+    assert cancelled == [(str(chat.bob.id), True), (str(chat.bob.id), True), (str(chat.ann.id), False)]
+    await bob.unblocks_bot()
+    await bob.sends(f"/get {LINK}3")
+    await chat.telegram.until(lambda: len(bob.messages) == 3)
+    assert "Queued" in bob.messages[-1].text
+
+
+async def test_a_group_that_throws_the_bot_out_may_take_it_back(chat: Chatting) -> None:
+    group = chat.group()
+    await group.sends(f"/get {LINK}", by=chat.ann)
+    await group.shows("Queued")
+    await group.kicks_bot()
+    await chat.quiet()
+    assert [job.state for job in await chat.jobs()] == [JobState.QUEUED]
+
+
 async def test_the_menu_knows_who_owns_the_bot(chat: Chatting) -> None:
     await chat.private.sends("/help")
     help_text = (await chat.private.shows("/subs")).text

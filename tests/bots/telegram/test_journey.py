@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+import shared.retry
 from linkferry import compose
 from linkferry.chats import running_chats
 from linkferry.compose import open_parts, running_worker
@@ -15,6 +16,8 @@ from tests.site.server import MediaSite
 from tests.telegram.double import TelegramDouble
 from tests.telegram.people import Private
 from worker.child import ChildServer
+
+PATIENCE = 60.0  # seconds
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -86,3 +89,27 @@ async def test_a_failure_that_stays_offers_no_other_try(private: Private, site: 
     await private.sends(f"/get {site.url('/nothing/here')}")
     failed = await private.shows(lambda shown: "nothing at that link" in shown.text)
     assert failed.labels == [], "it would not help"
+
+
+@pytest.fixture
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker gives up sooner, so that it is the person who tries again."""
+    monkeypatch.setattr(shared.retry, "MAX_FAILURES", 2)
+    monkeypatch.setattr(shared.retry, "BASE_DELAY", 0.1)
+
+
+async def test_what_failed_for_a_while_is_tried_again_in_the_same_message(
+    private: Private, site: MediaSite, no_patience: None
+) -> None:
+    broken = "/fault/status/503/media/sample.mp4?times=2&token=retry"
+    await private.sends(f"/get {site.url(broken)}")
+    failed = await private.shows(lambda shown: "Retry" in shown.labels, PATIENCE)
+    assert "The site answered with an error of its own." in failed.text
+    presses = [await private.presses(failed, "Retry") for _ in range(2)]
+    assert await presses[0].answered() == "Trying again."
+    await presses[1].answered()
+    film = await private.shows(lambda shown: shown.media is not None, PATIENCE)
+    assert (film.message_id, len(private.messages)) == (failed.message_id, 1)
+    assert (
+        film.media is not None and film.media.content == site.root.joinpath("media/sample.mp4").read_bytes()
+    )

@@ -108,7 +108,7 @@ def test_what_is_nobodys_wish(name: str) -> None:
 
 
 def test_what_happens_to_chats() -> None:
-    assert meaning(recorded("bot-blocked")) == Left("7000000001")
+    assert meaning(recorded("bot-blocked")) == Left("7000000001", is_private=True)
     old, new = (meaning(recorded(f"group-migrates-{way}")) for way in ("to", "from"))
     assert isinstance(old, Moved) and old == new
 
