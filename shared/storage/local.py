@@ -9,12 +9,22 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from stat import S_ISREG
 from uuid import uuid4
 
 from shared.errors import Code, JobError
-from shared.storage.port import Disposition, StorageError, StoredFile, StoredKey, check_key
+from shared.storage.port import (
+    PLAIN,
+    Disposition,
+    Label,
+    Progress,
+    StorageError,
+    StoredFile,
+    StoredKey,
+    check_key,
+)
 
 INCOMING = ".incoming"  # half-done copies; a key cannot start with a dot
 _MOVE_TRIES = 5
@@ -45,13 +55,27 @@ class LocalStorage:
         self._expected[source] = sealing = asyncio.create_task(asyncio.to_thread(_seal, source))
         sealing.add_done_callback(lambda task: task.cancelled() or task.exception())  # `put` meets it again
 
-    async def put(self, key: str, source: Path) -> StoredFile:
+    async def put(
+        self,
+        key: str,
+        source: Path,
+        *,
+        label: Label = PLAIN,
+        replace: bool = True,
+        progress: Progress | None = None,
+    ) -> StoredFile:
         """See `Storage.put`. Hashing and syncing run in a thread."""
+        if not replace and await self.exists(key):
+            raise StorageError(f"cannot store {source.name!r}: there is another file under {key}")
         seal = None
         if expected := self._expected.pop(source, None):
             with suppress(OSError):
                 seal = await expected
         return await asyncio.to_thread(self._put, key, source, seal)
+
+    async def unfinished(self, prefix: str) -> list[str]:
+        """Always empty: a rename is done or not."""
+        return []
 
     async def exists(self, key: str) -> bool:
         """See `Storage.exists`."""
@@ -86,7 +110,7 @@ class LocalStorage:
 
     def _put(self, key: str, source: Path, seal: "Seal | None") -> StoredFile:
         target = self.path(key)
-        with _clear_errors(f"cannot store {source.name!r} as {key}"):
+        with clear_errors(f"cannot store {source.name!r} as {key}"):
             if seal is None or seal.identity != _identity(source.lstat()):
                 seal = _seal(source)
             os.utime(source, follow_symlinks=False)  # its time becomes the time of storing
@@ -122,7 +146,7 @@ class LocalStorage:
         source.unlink()
 
     def _delete(self, path: Path) -> None:
-        with _clear_errors(f"cannot delete {path.name!r}"):
+        with clear_errors(f"cannot delete {path.name!r}"):
             with suppress(FileNotFoundError, NotADirectoryError):
                 path.unlink()
             with suppress(OSError):  # not empty, or already gone: both are fine
@@ -154,7 +178,8 @@ class LocalStorage:
 
 
 @contextmanager
-def _clear_errors(what: str) -> Iterator[None]:
+def clear_errors(what: str) -> Iterator[None]:
+    """Errors of the file system become JobError(DISK_FULL) or StorageError."""
     try:
         yield
     except OSError as error:
@@ -163,15 +188,22 @@ def _clear_errors(what: str) -> Iterator[None]:
         raise StorageError(f"{what}: {error.strerror or error}") from error
 
 
-def _seal(source: Path) -> Seal:
-    """Bring the file to the disk, and say what it is."""
+def open_regular(path: Path) -> BufferedReader:
+    """The open file. Raises OSError, also for what is no regular file."""
     # O_NOFOLLOW: a symbolic link in a work folder must not pull a foreign file into the storage;
     # O_NONBLOCK: opening a named pipe must not wait for a writer.
-    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as file:
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+    if not S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a regular file")
+    return file
+
+
+def _seal(source: Path) -> Seal:
+    """Bring the file to the disk, and say what it is."""
+    with open_regular(source) as file:
+        descriptor = file.fileno()
         info = os.fstat(descriptor)
-        if not S_ISREG(info.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file")
         digest = hashlib.file_digest(file, "sha256")  # in blocks, outside the interpreter lock
         os.fsync(descriptor)
         return Seal(_identity(info), info.st_size, digest.hexdigest())
@@ -184,7 +216,7 @@ def _identity(info: os.stat_result) -> tuple[int, ...]:
 
 def _link_or_copy(stored: Path, target: Path) -> None:
     temporary = target.with_name(f".{uuid4().hex}.part")
-    with _clear_errors(f"cannot place {stored.name!r} in {target.parent}"):
+    with clear_errors(f"cannot place {stored.name!r} in {target.parent}"):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             try:

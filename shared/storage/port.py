@@ -5,8 +5,8 @@ folder of another one: a folder cannot be a file at the same time, even where a 
 """
 
 import re
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -29,6 +29,23 @@ class InvalidKey(StorageError):
 
 
 @dataclass(frozen=True)
+class Label:
+    """What a storage that hands files out by itself must know of one. A folder keeps none of it.
+
+    `tags` are for whoever looks into the storage (costs, clearing up), never for Linkferry itself.
+    """
+
+    content_type: str = "application/octet-stream"
+    file_name: str = ""
+    disposition: Disposition = "attachment"
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+Progress = Callable[[float], None]
+"""Hears how much of a file is stored, from 0 to 1, on the thread of the event loop."""
+
+
+@dataclass(frozen=True)
 class StoredFile:
     """What `put` stored. `size` is in bytes, `sha256` is lower-case hex."""
 
@@ -46,6 +63,9 @@ class StoredKey:
     stored_at: float
 
 
+PLAIN = Label()
+
+
 class Storage(Protocol):
     """A place that keeps files under keys. Every method may be called from many tasks at once."""
 
@@ -53,16 +73,32 @@ class Storage(Protocol):
         """This file will most likely be `put` as it is: begin at once with what takes time."""
         ...
 
-    async def put(self, key: str, source: Path) -> StoredFile:
+    async def put(
+        self,
+        key: str,
+        source: Path,
+        *,
+        label: Label = PLAIN,
+        replace: bool = True,
+        progress: Progress | None = None,
+    ) -> StoredFile:
         """Move `source` to `key`, replacing what was there; afterwards `source` is gone.
 
         The file is seen whole or not at all, and when this returns it survives a power cut. When the
-        caller is cancelled the move may still happen: `keys` finds such orphans.
+        caller is cancelled the move may still happen: `keys` finds such orphans. With `replace=False` another
+        file that is there stays, where the storage can tell. A storage that takes a while tells `progress`.
 
         Raises:
             InvalidKey: the key is not one.
             JobError: with `DISK_FULL` when there is no room; the source is still there.
-            StorageError: the source is not a regular file, or the storage failed.
+            StorageError: the source is not a regular file, another file is there, or the storage failed.
+        """
+        ...
+
+    async def unfinished(self, prefix: str) -> list[str]:
+        """Keys that start with `prefix` whose `put` was cut short, newest first.
+
+        A `put` of the same bytes under such a key goes on where that one was. None where storing is a rename.
         """
         ...
 
