@@ -76,6 +76,18 @@ async def requeue(session: AsyncSession) -> None:
     )
 
 
+async def posted_many(session: AsyncSession, notes: Sequence[tuple[UUID, str]]) -> list[None]:
+    """`posted` for many."""
+    await session.execute(_POSTED, [{"which": which, "message": message} for which, message in notes])
+    return [None for _ in notes]
+
+
+async def delivered_many(session: AsyncSession, notes: Sequence[tuple[UUID, str | None]]) -> list[None]:
+    """`delivered` for many."""
+    await session.execute(_DELIVERED, [{"which": which, "message": message} for which, message in notes])
+    return [None for _ in notes]
+
+
 async def posted(session: AsyncSession, request_id: UUID, message: str) -> None:
     """The request has a status message from now on."""
     await session.execute(_POSTED, {"which": request_id, "message": message})

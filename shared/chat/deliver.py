@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared import deliveries, jobs
 from shared.chat.port import ChatMoved, MessageClient, MessageGone, Throttled
-from shared.database import Database
+from shared.database import Database, Together
 from shared.errors import FAILURES, Code
 from shared.models import Job, JobState, Request
 from shared.results import JobView, Results, error_view
@@ -32,6 +32,9 @@ class Deliverer:
         self._database = database
         self._clients = clients
         self._results = results
+        # many ends of the same moment cost one transaction
+        self._posted = Together(database, deliveries.posted_many, patience=0)
+        self._delivered = Together(database, deliveries.delivered_many, patience=0)
         self._nudged = asyncio.Event()
         self._free = asyncio.Event()
         self._free.set()
@@ -110,8 +113,7 @@ class Deliverer:
             async with self._database.write() as session:
                 await deliveries.postpone(session, request)
             return
-        async with self._database.write() as session:
-            await deliveries.delivered(session, request.id, message)
+        await self._delivered.write((request.id, message))
 
     async def _show(self, request: Request, job: Job | None) -> str | None:
         self._showing.add(request.id)
@@ -135,8 +137,7 @@ class Deliverer:
         message = request.status_message
         if message is None:
             message = await client.post(request, _unfinished(view))
-            async with self._database.write() as session:
-                await deliveries.posted(session, request.id, message)
+            await self._posted.write((request.id, message))
         await client.edit(request, message, view)
         return message
 
