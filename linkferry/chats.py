@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from bots.desk import Desk
 from bots.herald import Herald
-from bots.slack.life import uses_slack, wants_http
+from bots.slack.life import serves_web, uses_slack
 from bots.telegram.access import Access
 from bots.telegram.handlers import TelegramBot
 from bots.telegram.life import TelegramLife
@@ -55,7 +55,7 @@ async def running_chats(
             await stack.enter_async_context(life.living())
             if wants_webhook(parts.settings):
                 chats.routers.append(telegram_router(parts.settings, life.reception))
-        if uses_slack(parts.settings) and (deliverer or wants_http(parts.settings)):
+        if uses_slack(parts.settings) and (deliverer or serves_web(parts.settings)):
             chats.routers += await stack.enter_async_context(running_slack(parts, clients, deliverer))
         yield chats
 

@@ -163,6 +163,16 @@ def dead(
     finish(lambda: operate.dead(settings, purge=purge))
 
 
+@app.command("slack-manifest")
+def slack_manifest(
+    http: Annotated[bool, typer.Option("--http", help="For HTTP mode instead of Socket Mode.")] = False,
+) -> None:
+    """Print the manifest that makes a Slack app out of this installation: paste it at api.slack.com/apps."""
+    from bots.slack.manifest import as_yaml, manifest
+
+    typer.echo(as_yaml(manifest(load_settings(check_folder=False), http=http)), nl=False)
+
+
 @app.command("doctor")
 def run_doctor() -> None:
     """Check everything Linkferry depends on, and say what to do."""

@@ -3,16 +3,20 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from aiohttp import ClientSession
 from fastapi import APIRouter
+from slack_bolt.async_app import AsyncApp
 
 from bots.desk import Desk
 from bots.herald import Herald
 from bots.slack.app import build_app
 from bots.slack.forms import Forms
 from bots.slack.handlers import SlackBot
-from bots.slack.life import SlackLife
+from bots.slack.http import events_router, install_router
+from bots.slack.life import SlackLife, installs, wants_http
 from bots.slack.outside import ReachingClient
 from bots.slack.replies import Replies
+from bots.slack.workspaces import Workspaces, install_flow
 from linkferry.compose import Parts
 from shared.chat import MessageClient
 from shared.chat.deliver import Deliverer
@@ -21,7 +25,7 @@ from shared.chat.paced import PacedClient
 from shared.chat.slack.chats import BASE, PLATFORM, place, windows
 from shared.chat.slack.client import SlackClient
 from shared.chat.slack.sharing import Sharing
-from shared.chat.slack.web import one_workspace, open_session
+from shared.chat.slack.web import Clients, one_workspace, open_session
 
 
 @asynccontextmanager
@@ -32,7 +36,7 @@ async def running_slack(
     settings, database = parts.settings, parts.database
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(open_session())
-        webs = one_workspace(settings.slack_bot_token, settings.slack_api_url, session)
+        webs = await _clients(parts, session, stack)
         client = SlackClient(webs, session, Sharing(database, parts.storage))
         paced = PacedClient(ReachingClient(client), Pace(windows, BASE, place))
         desk = Desk(database, parts.queue, parts.intake, parts.follower)
@@ -49,4 +53,23 @@ async def running_slack(
 
         life = SlackLife(settings, session, app, replies, herald, on_ready)
         await stack.enter_async_context(life.living())
-        yield []
+        yield _routers(parts, session, app)
+
+
+async def _clients(parts: Parts, session: ClientSession, stack: AsyncExitStack) -> Clients:
+    """One workspace by its token, or all that have installed the app."""
+    settings = parts.settings
+    if not installs(settings):
+        return one_workspace(settings.slack_bot_token, settings.slack_api_url, session)
+    workspaces = Workspaces(parts.database, settings, session)
+    stack.push_async_callback(workspaces.close)
+    return workspaces.client
+
+
+def _routers(parts: Parts, session: ClientSession, app: AsyncApp) -> list[APIRouter]:
+    settings, routers = parts.settings, []
+    if wants_http(settings):
+        routers.append(events_router(app, settings.slack_signing_secret))
+    if installs(settings):
+        routers.append(install_router(install_flow(settings, parts.database, session)))
+    return routers

@@ -23,6 +23,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from shared.database import UtcDateTime, db_now
 from shared.errors import Code
 from shared.ids import new_id
+from shared.slack_tables import bots_table, installations_table, states_table
 from shared.states import PULLED, ArtifactKind, Delivery, JobState, Role, Stage
 
 
@@ -39,6 +40,7 @@ def _words(kind: type[StrEnum], length: int = 32) -> Enum:
 
 __all__ = [
     "PULLED",
+    "SLACK_BOTS",
     "Artifact",
     "ArtifactKind",
     "Base",
@@ -282,6 +284,11 @@ class WorkerSign(Base):
     slots: Mapped[int]
     started_at: Mapped[datetime] = mapped_column(default=db_now())
     seen_at: Mapped[datetime]
+
+
+SLACK_BOTS = bots_table(Base.metadata)
+installations_table(Base.metadata)
+states_table(Base.metadata)
 
 
 def table(model: type[Base]) -> Table:

@@ -21,7 +21,6 @@ from shared.settings import COMMANDS, UMBRELLA, Settings
 
 log = logging.getLogger(__name__)
 
-EVENTS = ("app_mention", "message", "app_home_opened")  # in the manifest, `message` is `message.im`
 ANY = re.compile("")
 
 # The library's own messages; at DEBUG they would hold everything that people write.

@@ -44,6 +44,11 @@ def wants_http(settings: Settings) -> bool:
     return uses_slack(settings) and not settings.slack_app_token and bool(settings.slack_signing_secret)
 
 
+def serves_web(settings: Settings) -> bool:
+    """Whether the web endpoint has a part in it: it takes what Slack posts, or installs the app."""
+    return wants_http(settings) or installs(settings)
+
+
 class SlackLife:
     """Without a herald nobody is shown anything here: what Slack posts is stored only.
 
