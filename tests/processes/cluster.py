@@ -164,17 +164,25 @@ class Cluster:
     def rows(self, table: str, **where: object) -> list[dict[str, Any]]:
         """Rows as they are now."""
         conditions = " AND ".join(f"{name} = %s" for name in where) or "true"
-        with psycopg.connect(
-            host=self.postgres.host, port=self.postgres.port, user=self.postgres.user, dbname=self.database,
-            row_factory=dict_row,
-        ) as connection:  # fmt: skip
+        with self._connection() as connection:
             query = f"SELECT * FROM {table} WHERE {conditions}".encode()
             return connection.execute(query, list(where.values())).fetchall()
+
+    def _connection(self) -> psycopg.Connection[dict[str, Any]]:
+        return psycopg.connect(
+            host=self.postgres.host, port=self.postgres.port, user=self.postgres.user, dbname=self.database,
+            row_factory=dict_row,
+        )  # fmt: skip
 
     def row(self, job_id: str) -> dict[str, Any]:
         """A job's row as it is now."""
         (found,) = self.rows("jobs", id=job_id)
         return found
+
+    def forget_claims(self) -> None:
+        """As after a minute: deliveries that were under way when their process died may be tried again."""
+        with self._connection() as connection:
+            connection.execute("UPDATE requests SET delivery_after = now() WHERE delivery = 'pending'")
 
     def link(self, rate: int | None = None) -> str:
         """A link nobody asked for yet; its video comes at `rate` bytes a second, or as fast as it goes."""
