@@ -1,8 +1,8 @@
 #!/bin/sh
-# Refresh both lock files. With names, only those packages move: scripts/lock.sh yt-dlp
+# Refresh the lock files. With names, only those packages move: scripts/lock.sh yt-dlp
 #
 # One lock serves Python 3.11 and every later one (--universal). It carries hashes and no index address,
-# so it installs the same from any mirror. The runtime lock follows the development lock's versions.
+# so it installs the same from any mirror. The other two follow the development lock's versions.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -17,5 +17,6 @@ compile() {
         --no-header --no-annotate --no-emit-index-url --no-emit-find-links $move "$@" pyproject.toml
 }
 
-compile --extra install --extra dev --output-file requirements-dev.lock
+compile --extra install --extra dev --extra speech --output-file requirements-dev.lock
 compile --extra install --constraints requirements-dev.lock --output-file requirements.lock
+compile --extra install --extra speech --constraints requirements-dev.lock --output-file requirements-speech.lock

@@ -1,5 +1,6 @@
 """Facts about the tree that must stay true, whoever changes it."""
 
+import itertools
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-speech.lock", "requirements-dev.lock")
 MACHINE_PATH = re.compile(
     r"(?<![\w./-])/(?:work/|Users/|(?:root|home/\w+)/\.)"
 )  # not the made-up ones of tests
@@ -48,18 +49,22 @@ def test_every_locked_package_has_a_version_and_a_hash(lock: str) -> None:
     assert not bare
 
 
-def test_both_locks_agree() -> None:
-    development = pins("requirements-dev.lock")
-    assert {
-        name: entry for name, entry in pins("requirements.lock").items() if development[name] != entry
-    } == {}
+@pytest.mark.parametrize(("lock", "larger"), list(itertools.combinations(LOCKS, 2)))
+def test_locks_agree_and_each_holds_the_smaller_ones(lock: str, larger: str) -> None:
+    rest = pins(larger)
+    assert {name: entry for name, entry in pins(lock).items() if rest[name] != entry} == {}
 
 
 def test_the_locks_hold_everything_the_project_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     assert names(project["dependencies"] + extras["install"]) <= pins("requirements.lock").keys()
+    assert names(extras["speech"]) <= pins("requirements-speech.lock").keys()
     assert names(extras["dev"]) <= pins("requirements-dev.lock").keys()
+
+
+def test_speech_costs_only_those_who_want_it() -> None:
+    assert not {"faster-whisper", "ctranslate2", "numpy"} & pins("requirements.lock").keys()
 
 
 def names(requirements: list[str]) -> set[str]:
