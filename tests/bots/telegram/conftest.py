@@ -13,8 +13,9 @@ from sqlalchemy import select
 import bots.telegram.life
 import bots.telegram.updates
 import linkferry.chats
-from linkferry.chats import running_chats
-from linkferry.compose import Parts, delivering, open_parts
+from linkferry import compose
+from linkferry.chats import Chats, running_chats
+from linkferry.compose import Parts, delivering, open_parts, running_worker
 from shared.chat import MessageClient
 from shared.models import Job, Request
 from shared.settings import Settings
@@ -22,6 +23,7 @@ from tests.telegram.double import TelegramDouble
 from tests.telegram.groups import Group
 from tests.telegram.people import Private
 from tests.telegram.rooms import User
+from worker.child import ChildServer
 
 SECRET = "a-secret-of-the-tests"
 
@@ -80,6 +82,29 @@ async def chatting(settings: Settings) -> AsyncIterator[Parts]:
         running_chats(parts, clients, deliverer),
     ):
         yield parts
+
+
+@asynccontextmanager
+async def working(settings: Settings, children: ChildServer) -> AsyncIterator[Chats]:
+    """The chats of a process that carries jobs as well, with the warm process of the session."""
+
+    class Borrowed:
+        def __init__(self, *_: object) -> None: ...
+
+        async def __aenter__(self) -> ChildServer:
+            return children
+
+        async def __aexit__(self, *_: object) -> None: ...
+
+    clients: dict[str, MessageClient] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compose, "ChildServer", Borrowed)
+        async with (
+            open_parts(settings) as parts,
+            running_worker(parts, clients) as deliverer,
+            running_chats(parts, clients, deliverer) as chats,
+        ):
+            yield chats
 
 
 @pytest_asyncio.fixture

@@ -7,11 +7,7 @@ import pytest
 import pytest_asyncio
 
 import shared.retry
-from linkferry import compose
-from linkferry.chats import running_chats
-from linkferry.compose import open_parts, running_worker
-from shared.chat import MessageClient
-from tests.bots.telegram.conftest import settings_for
+from tests.bots.telegram.conftest import settings_for, working
 from tests.site.server import MediaSite
 from tests.telegram.double import TelegramDouble
 from tests.telegram.people import Private
@@ -30,11 +26,7 @@ async def telegram() -> AsyncIterator[TelegramDouble]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def private(
-    telegram: TelegramDouble,
-    tmp_path: Path,
-    site: MediaSite,
-    children: ChildServer,
-    monkeypatch: pytest.MonkeyPatch,
+    telegram: TelegramDouble, tmp_path: Path, site: MediaSite, children: ChildServer
 ) -> AsyncIterator[Private]:
     """Ann alone with a bot that has a worker."""
     site.reset()
@@ -45,20 +37,8 @@ async def private(
         telegram_allowed=(str(ann.id),),
         allowed_addresses=(f"127.0.0.1:{site.port}",),
     )
-
-    class Borrowed:
-        def __init__(self, *_: object) -> None: ...
-
-        async def __aenter__(self) -> ChildServer:
-            return children
-
-        async def __aexit__(self, *_: object) -> None: ...
-
-    monkeypatch.setattr(compose, "ChildServer", Borrowed)
-    async with open_parts(settings) as parts:
-        clients: dict[str, MessageClient] = {}
-        async with running_worker(parts, clients) as deliverer, running_chats(parts, clients, deliverer):
-            yield telegram.private(ann)
+    async with working(settings, children):
+        yield telegram.private(ann)
 
 
 async def test_a_link_becomes_a_question_and_the_answer_a_film(private: Private, site: MediaSite) -> None:

@@ -1,6 +1,8 @@
 """Polling: what is not stored is not confirmed, and nothing else stops it."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +10,11 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from telegram import Update
 
+import bots.telegram.updates
 from bots.desk import Desk
 from bots.telegram.handlers import TelegramBot
 from bots.telegram.reception import Reception
 from bots.telegram.updates import Poller, place_of
-from shared.chat.telegram.bot import open_bot
 from tests.bots.telegram.conftest import Chatting, chatting, settings_for
 from tests.telegram.double import TelegramDouble
 
@@ -88,32 +90,95 @@ async def test_an_update_that_only_ever_fails_is_left_out_in_the_end(
     assert "fails again and again" in caplog.text and "ZeroDivisionError" in caplog.text
 
 
-async def test_chats_do_not_wait_for_each_other_but_a_chat_keeps_its_order(
-    chat: Chatting,
-) -> None:
-    order: list[str] = []
-    go_on = asyncio.Event()
+class Line:
+    """Telegram's side of getUpdates: what is below the offset is confirmed, and the rest comes at once."""
 
-    async def handle(update: Update) -> None:
+    username = "linkferry_bot"
+
+    def __init__(self, *texts: tuple[int, str]) -> None:
+        self.offsets: list[int] = []
+        self.updates: list[dict[str, Any]] = []
+        self.came = 880_000_000
+        for chat, text in texts:
+            self.says(chat, text)
+
+    def says(self, chat: int, text: str) -> None:
+        """Somebody writes in this chat."""
+        self.came += 1
+        where = {"id": chat, "type": "private"}
+        message = {"message_id": 1, "date": 1790000000, "chat": where, "text": text}
+        self.updates.append({"update_id": self.came, "message": message})
+
+    async def do_api_request(self, method: str, asked: dict[str, Any], **_: Any) -> list[dict[str, Any]]:
+        """The next hundred."""
+        if asked["offset"] and [each["update_id"] for each in self.updates][:1] <= [asked["offset"]]:
+            self.updates = [each for each in self.updates if each["update_id"] >= asked["offset"]]
+        self.offsets.append(asked["offset"])
+        await asyncio.sleep(0 if self.updates else 0.01)
+        return self.updates[:100]
+
+
+class Handled:
+    """What was handled, in its order; `slow` waits until the gate is open."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.gate = asyncio.Event()
+
+    async def __call__(self, update: Update) -> None:
         assert update.message is not None and update.message.text is not None
+        self.texts.append(update.message.text)
         if update.message.text == "slow":
-            await go_on.wait()
-        order.append(update.message.text)
+            await self.gate.wait()
 
-    bob = chat.telegram.private(chat.bob)
-    bot = open_bot(chat.parts.settings)
-    poller = Poller(bot, Reception(bot, handle, chat.parts.database))
-    updates = [
-        (await one.sends(text)).update
-        for one, text in ((chat.private, "slow"), (chat.private, "after"), (bob, "quick"))
-    ]
-    taking = asyncio.create_task(poller._take(updates))
-    while not order:
-        await asyncio.sleep(0.01)
-    assert order == ["quick"]
-    go_on.set()
-    await taking
-    assert order == ["quick", "slow", "after"]
+    async def until(self, *texts: str) -> None:
+        """Wait until all this was begun, in any order of the chats."""
+        async with asyncio.timeout(10):
+            while sorted(self.texts) != sorted(texts):
+                await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def polling(line: Line, handled: Handled, chat: Chatting) -> AsyncIterator[None]:
+    bot: Any = line
+    poller = Poller(bot, Reception(bot, handled, chat.parts.database))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(poller.run())
+        yield
+        handled.gate.set()
+        poller.stop()
+
+
+async def test_a_chat_that_takes_long_keeps_its_order_and_holds_nobody_up(
+    chat: Chatting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bots.telegram.updates, "LOOK", 0.02)
+    line, handled = Line((7, "first"), (5, "slow"), (5, "after"), (6, "quick")), Handled()
+    async with polling(line, handled, chat):
+        await handled.until("first", "slow", "quick")
+        line.says(6, "new")
+        line.says(5, "last")
+        await handled.until("first", "slow", "quick", "new")
+        await asyncio.sleep(0.1)
+        assert line.offsets[-1] == 880_000_002, "what is not handled is not confirmed, nor what is behind it"
+        assert len(line.offsets) < 30, "nor asked for all the time"
+        handled.gate.set()
+        await handled.until("first", "slow", "quick", "new", "after", "last")
+    assert [text for text in handled.texts if text in ("slow", "after", "last")] == ["slow", "after", "last"]
+    assert line.updates == [], "all is confirmed in the end"
+
+
+async def test_numbers_of_updates_that_start_anew_are_followed(chat: Chatting) -> None:
+    line, handled = Line((5, "old")), Handled()
+    async with polling(line, handled, chat):
+        await handled.until("old")
+        line.came = 40  # a week of silence, or a server that lost its memory
+        line.says(5, "new")
+        await handled.until("old", "new")
+        line.says(5, "newer")
+        await handled.until("old", "new", "newer")
+        await asyncio.sleep(0.05)
+    assert handled.texts == ["old", "new", "newer"] and line.offsets[-1] == 43
 
 
 async def test_somebody_else_polls_too(chat: Chatting, caplog: pytest.LogCaptureFixture) -> None:
