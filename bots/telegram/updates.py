@@ -5,7 +5,7 @@ The library's own Updater confirms first, and so loses what a crash leaves unhan
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -21,28 +21,45 @@ from telegram.error import (
 )
 
 from bots.telegram.reception import ALLOWED, Reception
+from shared.chat.telegram.refusals import rest_seconds
+from shared.locks import Locks
 from shared.telemetry import redact_chat_tokens
 
 log = logging.getLogger(__name__)
 
 POLL = 30  # seconds one question may stay open
 PATIENCE = 15.0  # seconds on top of that, for the network
+LOOK = 0.5  # seconds to wait for what is being handled, before a look for what is new
 CONFIRMING = 2.0  # seconds that the last question of all may take
 PAUSES = (0.5, 30.0)  # seconds between two tries: at first, at most
 CONFLICT_PAUSE = 10.0  # seconds
 
 
 class Poller:
-    """Asks for updates until it is stopped; what was handled is confirmed with the next question."""
+    """Asks for updates until it is stopped; what was handled is confirmed with the next question.
+
+    Chats do not wait for each other. Telegram confirms only beginnings: what comes behind an update that is
+    being handled comes again and again, and is known by its number. It shows a hundred at a time, so that
+    nothing newer is seen while the first of a hundred takes long; and no more has to be remembered.
+    """
 
     def __init__(self, bot: Bot, reception: Reception) -> None:
         self._bot = bot
         self._reception = reception
         self._offset = 0
+        self._taken: dict[int, asyncio.Task[bool]] = {}  # by number, in Telegram's order
+        self._lines = Locks()  # one for each chat
         self._stopped = asyncio.Event()
 
     async def run(self) -> None:
         """Returns when it was stopped, or when Telegram no longer knows the token."""
+        async with asyncio.TaskGroup() as group:
+            await self._listen(group)
+        self._advance()
+        if self._stopped.is_set():
+            await self._confirm()
+
+    async def _listen(self, group: asyncio.TaskGroup) -> None:
         pause = PAUSES[0]
         while not self._stopped.is_set():
             try:
@@ -54,8 +71,7 @@ class Poller:
                 pause = await self._rest(error, pause)
             else:
                 pause = PAUSES[0]
-                await self._take(updates)
-        await self._confirm()
+                await self._take(updates, group)
 
     def stop(self) -> None:
         """Ask no more; what has come is handled to its end."""
@@ -79,20 +95,26 @@ class Poller:
         found = await self._bot.do_api_request("get_Updates", asked, read_timeout=wait + patience)
         return found if isinstance(found, list) else []
 
-    async def _take(self, updates: Sequence[Any]) -> None:
-        """A whole batch: chats side by side, each chat in order. It is confirmed when all of it is stored."""
-        chats: dict[object, list[Any]] = {}
-        for raw in updates:
-            chats.setdefault(place_of(raw), []).append(raw)
-        async with asyncio.TaskGroup() as group:
-            taken = [group.create_task(self._take_in_order(of_one)) for of_one in chats.values()]
-        if all(task.result() for task in taken):
-            ids = [raw["update_id"] for raw in updates if isinstance(raw, dict)]
-            self._offset = max([self._offset, *(each + 1 for each in ids if isinstance(each, int))])
+    async def _take(self, updates: Sequence[Any], group: asyncio.TaskGroup) -> None:
+        """Begin with what is new, and give it a moment to end."""
+        came = {raw["update_id"]: raw for raw in updates if _is_numbered(raw)}
+        # what comes no more was confirmed; its number may come again some day, and mean another update
+        self._taken = {
+            number: task for number, task in self._taken.items() if number in came or not task.done()
+        }
+        for number, raw in came.items():
+            if number not in self._taken:
+                self._taken[number] = group.create_task(self._take_in_turn(raw))
+        if under_way := [task for task in self._taken.values() if not task.done()]:
+            await asyncio.wait(under_way, timeout=LOOK)
+        elif updates and not came:
+            log.warning("Telegram sends what are no updates")
+            await self._sleep(PAUSES[1])
+        self._advance()
 
-    async def _take_in_order(self, updates: Sequence[Any]) -> bool:
-        """False when it was stopped before all of them were stored."""
-        for raw in updates:
+    async def _take_in_turn(self, raw: Any) -> bool:
+        """Handle it after those of the same chat that came before. False when it was stopped before that."""
+        async with self._lines.of(place_of(raw)):
             pause = PAUSES[0]
             while not await self._reception.take(raw):
                 if self._stopped.is_set():
@@ -100,6 +122,16 @@ class Poller:
                 await self._sleep(pause)
                 pause = min(PAUSES[1], pause * 2)
         return True
+
+    def _advance(self) -> None:
+        """Confirm next time what was handled, as far as nothing before it is still to do.
+
+        Numbers also go down: Telegram draws a new one after a week of silence.
+        """
+        for number, task in self._taken.items():
+            if not (task.done() and task.result()):
+                return
+            self._offset = number + 1
 
     async def _rest(self, error: TelegramError, pause: float) -> float:
         """Wait after an error; returns how long to wait after the next one."""
@@ -114,7 +146,7 @@ class Poller:
                 )
                 seconds = CONFLICT_PAUSE
             case RetryAfter():
-                seconds = _seconds(error)
+                seconds = rest_seconds(error)
             case _:
                 kind = "cannot be reached" if isinstance(error, NetworkError) else "refuses"
                 log.warning("Telegram %s: %s", kind, redact_chat_tokens(error.message))
@@ -136,7 +168,7 @@ class Poller:
                 log.info("the last updates were not confirmed: %s", redact_chat_tokens(error.message))
 
 
-def place_of(raw: Any) -> object:
+def place_of(raw: Any) -> Hashable:
     """The chat of an update: those of one chat are handled in order."""
     if not isinstance(raw, dict):
         return None
@@ -149,6 +181,5 @@ def place_of(raw: Any) -> object:
     return None
 
 
-def _seconds(error: RetryAfter) -> float:
-    after = error.retry_after
-    return float(after) if isinstance(after, int | float) else after.total_seconds()
+def _is_numbered(raw: Any) -> bool:
+    return isinstance(raw, dict) and isinstance(raw.get("update_id"), int)

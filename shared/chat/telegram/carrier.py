@@ -3,8 +3,6 @@
 import asyncio
 import logging
 from typing import Any
-from uuid import UUID
-from weakref import WeakValueDictionary
 
 from sqlalchemy.exc import SQLAlchemyError
 from telegram import InputFile, InputMediaAudio, InputMediaDocument, InputMediaVideo, Message
@@ -17,6 +15,7 @@ from shared.chat.telegram.refusals import FileRefused
 from shared.chat.telegram.render import Rows
 from shared.chat.telegram.shapes import Shape, mp4_shape
 from shared.chat.telegram.thumbnails import small_jpeg
+from shared.locks import Locks
 from shared.storage import StorageError
 
 log = logging.getLogger(__name__)
@@ -30,12 +29,12 @@ class Carrier:
     def __init__(self, calls: Calls, shelf: Shelf) -> None:
         self._calls = calls
         self._shelf = shelf
-        self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+        self._locks = Locks()  # one for each artifact
 
     async def bring(self, chat_id: str, message_id: str, parcel: Parcel, caption: str, buttons: Rows) -> bool:
         """Turn the message into the file; False when Telegram does not take it, or it is not kept."""
         try:
-            async with self._lock(parcel.artifact.id):
+            async with self._locks.of(parcel.artifact.id):
                 if not await self._again(chat_id, message_id, parcel, caption, buttons):
                     await self._upload(chat_id, message_id, parcel, caption, buttons)
         except (FileRefused, LookupError, StorageError, FileNotFoundError) as error:
@@ -85,12 +84,6 @@ class Carrier:
                 return await small_jpeg(path)
         except (LookupError, StorageError, OSError):
             return None
-
-    def _lock(self, artifact_id: UUID) -> asyncio.Lock:
-        lock = self._locks.get(artifact_id)
-        if lock is None:
-            lock = self._locks[artifact_id] = asyncio.Lock()
-        return lock
 
 
 def _media(

@@ -78,15 +78,13 @@ def meaning(error: TelegramError, *, with_file: bool = False) -> Exception | Non
     words = error.message.lower()
     match error:
         case RetryAfter():
-            return Throttled(_seconds(error.retry_after))
+            return Throttled(rest_seconds(error))
         case ChatMigrated():
             return ChatMoved(str(error.new_chat_id))
         case Forbidden():
             return MessageGone(error.message)
         case InvalidToken():
-            return ConfigError(
-                "Telegram does not know the token: ask @BotFather, set LINKFERRY_TELEGRAM_TOKEN."
-            )
+            return ConfigError(NOT_KNOWN)
         case BadRequest():
             return _bad_request(error, words, with_file)
         case NetworkError() if with_file and _says(words, _TOO_LARGE):
@@ -112,5 +110,7 @@ def _says(words: str, known: tuple[str, ...]) -> bool:
     return any(each in words for each in known)
 
 
-def _seconds(retry_after: float | timedelta) -> float:
-    return retry_after.total_seconds() if isinstance(retry_after, timedelta) else float(retry_after)
+def rest_seconds(error: RetryAfter) -> float:
+    """How long Telegram wants rest, however the library says it."""
+    after: float | timedelta = error.retry_after
+    return after.total_seconds() if isinstance(after, timedelta) else float(after)
