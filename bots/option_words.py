@@ -20,7 +20,7 @@ QUALITIES = (
 )
 FORMATS = {media.value: media for media in MediaFormat} | {"audio": MediaFormat.M4A}
 CAPTION_FORMATS = {caption.value: caption for caption in CaptionFormat}
-KEYWORDS = frozenset({*QUALITIES, *FORMATS, *CAPTION_FORMATS, "clip", "subs", "to"})
+KEYWORDS = frozenset({*QUALITIES, *FORMATS, *CAPTION_FORMATS, "clip", "subs", "to", "speech"})
 
 _TIME = r"(?:(?:[0-9]{1,3}:)?[0-9]{1,4}:)?[0-9]{1,6}(?:\.[0-9]{1,3})?"
 # Phones turn hyphens into dashes of every length.
@@ -30,11 +30,11 @@ _RANGE_WORDS = 3
 _LANGUAGE_HELP = "write a code such as en or pt-BR, or an English name such as german"
 _GET_HELP = (
     f"/get takes a quality ({', '.join(Quality)}), a format ({', '.join(MediaFormat)}), "
-    "'clip 1:20-2:05', 'subs en,de' and 'to spanish'."
+    "'clip 1:20-2:05', 'subs en,de', 'speech' and 'to spanish'."
 )
 _SUBS_HELP = (
     f"/subs takes languages (en,de, german, orig or all), formats ({', '.join(CaptionFormat)}) "
-    "and 'to spanish'."
+    "'speech' and 'to spanish'."
 )
 
 
@@ -108,6 +108,8 @@ class _Reader:
         """Read what `/get` and `/subs` share; False when the word is something else."""
         if key in CAPTION_FORMATS:
             self.formats.add(CAPTION_FORMATS[key])
+        elif key == "speech":
+            self.chosen["speech"] = True
         elif key == "to":
             word = self.words[0] if self.words else ""
             language = self.take_language()

@@ -194,7 +194,7 @@ def _identity(options: Options) -> dict[str, object]:
     identity: dict[str, object] = options.model_dump(mode="json")
     identity["caption_formats"] = sorted(options.caption_formats)
     if not options.languages:
-        del identity["caption_formats"], identity["translate_to"]
+        del identity["caption_formats"], identity["translate_to"], identity["speech"]
     return identity
 
 

@@ -76,7 +76,7 @@ class Options(Frozen):
 
     `probe_only` ends once it is known what the link offers: no file comes of it. `media` is False for a
     transcript-only job. `languages` are caption languages as the person wrote them, in order of preference;
-    empty means: no captions wanted.
+    empty means: no captions wanted. `speech`: what is heard in it, whatever captions the site has.
     """
 
     probe_only: bool = False
@@ -87,3 +87,4 @@ class Options(Frozen):
     languages: tuple[str, ...] = ()
     caption_formats: tuple[CaptionFormat, ...] = tuple(CaptionFormat)
     translate_to: str | None = None
+    speech: bool = False

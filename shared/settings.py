@@ -98,6 +98,13 @@ class Settings(BaseSettings):
     allowed_addresses: CommaSeparated = Field(
         (), description="Private addresses that may be fetched: CIDR or host:port."
     )
+    speech_model: str = Field(
+        "", description="A faster-whisper model, by name or path, for videos without captions. Empty: none."
+    )
+    speech_device: Literal["auto", "cpu", "cuda"] = Field("auto", description="What the model runs on.")
+    speech_threads: int = Field(0, ge=0, le=256, description="Threads of one recognition. 0: up to 4.")
+    speech_concurrency: int = Field(1, ge=1, le=64, description="Recognitions a worker runs at once.")
+    speech_timeout: int = Field(4 * 3600, ge=1, description="Seconds one recognition may take.")
     link_ttl: int = Field(DAY, ge=60, le=7 * DAY, description="Seconds a signed link lives, 7 days at most.")
     retention: int = Field(7 * DAY, ge=60, description="Seconds a finished file is kept.")
     telegram_token: str = Field("", repr=False, description="The Telegram bot's token. Empty: no Telegram.")

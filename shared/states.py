@@ -28,6 +28,7 @@ class Stage(StrEnum):
     PROBE = "probe"
     DOWNLOAD = "download"
     CAPTIONS = "captions"
+    SPEECH = "speech"
     CONVERT = "convert"
     VERIFY = "verify"
     STORE = "store"

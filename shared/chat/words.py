@@ -7,6 +7,7 @@ STAGE_WORDS = {
     Stage.PROBE: "Looking at the link",
     Stage.DOWNLOAD: "Downloading",
     Stage.CAPTIONS: "Fetching captions",
+    Stage.SPEECH: "Listening to what is said",
     Stage.CONVERT: "Converting",
     Stage.VERIFY: "Checking the file",
     Stage.STORE: "Storing",

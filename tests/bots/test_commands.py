@@ -128,6 +128,8 @@ def test_get_alone_takes_the_defaults_and_says_that_nothing_was_chosen() -> None
         ("subs wav", Options(languages=("orig",), format=MediaFormat.WAV)),
         ("subs en srt", Options(languages=("en",), caption_formats=(CaptionFormat.SRT,))),
         ("subs en to spanish", Options(languages=("en",), translate_to="es")),
+        ("subs speech", Options(languages=("orig",), speech=True)),
+        ("Speech 720p", Options(languages=("orig",), speech=True, quality=Quality.P720)),
         ("to pt-br", Options(languages=("orig",), translate_to="pt-BR")),
         ("🙂 720p -", Options(quality=Quality.P720)),
         (
@@ -182,6 +184,13 @@ def test_a_clip_that_is_none_is_refused_with_an_example(clip: str) -> None:
 def test_a_clip_ends_after_it_starts() -> None:
     assert "'2:05-1:20'" in refusal(f"/get {LINK} clip 2:05-1:20")
     assert "after it starts" in refusal(f"/get {LINK} clip 5-5")
+
+
+def test_speech_alone_is_that_of_the_video_and_leaves_room_for_other_words() -> None:
+    assert subs("speech srt") == Options(
+        media=False, languages=("orig",), speech=True, caption_formats=(CaptionFormat.SRT,)
+    )
+    assert subs("en speech").languages == ("en",)
 
 
 def test_two_different_choices_are_a_question_back() -> None:

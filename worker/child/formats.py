@@ -3,6 +3,7 @@
 A format is yt-dlp's dict; the list comes sorted by yt-dlp from worst to best, and its order breaks ties.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -80,9 +81,11 @@ def height_of(item: Format) -> int | None:
 def select(formats: Sequence[Format], options: Options) -> tuple[Choice, ...]:
     """One file, or a video and an audio file, for these options; empty when nothing fits.
 
-    A link without any video gives its audio even when video was asked for.
+    A link without any video gives its audio even when video was asked for. The worst audio is the smallest.
     """
     candidates = usable(formats)
+    if options.format.is_audio and options.quality is Quality.WORST:
+        return _select_smallest_sound(candidates)
     if options.format.is_audio:
         return _select_audio(candidates, options.format)
     pool = [item for item in candidates if kind_of(item) != "audio"]
@@ -100,6 +103,24 @@ def _select_audio(candidates: list[Format], container: MediaFormat) -> tuple[Cho
     if adequate:
         return (Choice("both", min(adequate, key=lambda item: height_of(item) or 0)),)
     return (Choice("both", max(both, key=lambda item: height_of(item) or 0)),)
+
+
+def _select_smallest_sound(candidates: list[Format]) -> tuple[Choice, ...]:
+    """The fewest bytes that hold what the original says."""
+    kinds: tuple[Kind, ...] = ("audio", "both")
+    for kind in kinds:
+        pool = [item for item in candidates if kind_of(item) == kind]
+        if pool:
+            first = max(_audio_rank(item, MediaFormat.WAV) for item in pool)
+            original = [item for item in pool if _audio_rank(item, MediaFormat.WAV) == first]
+            return (Choice(kind, min(original, key=_weight)),)
+    return ()
+
+
+def _weight(item: Format) -> tuple[float, float, float]:
+    """Bytes where they are known, else the rate, else the height; what says nothing is heaviest."""
+    size, rate = Choice(kind_of(item), item).size, item.get("tbr") or item.get("abr")
+    return (size or math.inf, rate or math.inf, height_of(item) or math.inf)
 
 
 def _best_audio(candidates: list[Format], container: MediaFormat) -> Format | None:

@@ -83,11 +83,12 @@ class StreamFile(Frozen):
 
 
 class CaptionSource(StrEnum):
-    """Who made a caption track."""
+    """Who made a caption track. `speech` is made here, by listening; no site sends that."""
 
     MANUAL = "manual"
     AUTOMATIC = "automatic"
     TRANSLATED = "translated"
+    SPEECH = "speech"
 
 
 class CaptionFile(Frozen):

@@ -57,6 +57,26 @@ def test_the_ladder(quality: Quality, container: MediaFormat, expected: list[str
     assert ids(LADDER, quality=quality, format=container) == expected
 
 
+SOUND = [
+    make("dubbed", "none", "opus", filesize=10, language_preference=-1),
+    make("large", "none", "mp4a", filesize=300, language_preference=10),
+    make("small", "none", "opus", filesize=100, language_preference=10),
+]
+
+
+@pytest.mark.parametrize(
+    ("formats", "expected"),
+    [
+        ([*SOUND, *LADDER], ["small"]),
+        ([make("a", "none", "aac", tbr=128), make("b", "none", "aac", tbr=48)], ["b"]),
+        ([make("720", "avc1", "mp4a", 720), make("144", "avc1", "mp4a", 144)], ["144"]),
+        ([make("silent", "avc1", "none", 144)], []),
+    ],
+)
+def test_the_worst_sound_is_the_smallest_of_the_original(formats: list[Format], expected: list[str]) -> None:
+    assert ids(formats, quality=Quality.WORST, format=MediaFormat.M4A) == expected
+
+
 def test_above_the_wish_comes_only_the_smallest() -> None:
     only_high = [*AUDIO, make("a", "avc1", "none", 1440), make("b", "avc1", "none", 2160)]
     assert ids(only_high, quality=Quality.P480) == ["a", "aac"]
