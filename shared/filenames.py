@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from urllib.parse import quote
 
 FALLBACK = "video"
 MIN_BYTES = 64  # room for the longest extension and a few words
@@ -33,6 +34,19 @@ def safe_file_name(title: str, extension: str, *, max_bytes: int = 180) -> str:
     if _RESERVED.match(stem):
         stem = f"_{stem}"
     return stem + suffix
+
+
+def content_disposition(disposition: str, name: str) -> str:
+    """The header with the name in ASCII for old programs and in UTF-8 for all others (RFC 6266, appendix D).
+
+    `name` must be free of control characters; quotes and what is not ASCII become `_` in the first form.
+    """
+    # A percent sign would be decoded by some browsers, a backslash is an escape.
+    ascii_name = re.sub(r'[^\x20-\x7e]|["\\%]', "_", name)
+    value = f'{disposition}; filename="{ascii_name}"'
+    if ascii_name != name:
+        value += f"; filename*=UTF-8''{quote(name, safe='')}"
+    return value
 
 
 def _suffix(extension: str) -> str:

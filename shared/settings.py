@@ -14,6 +14,7 @@ from shared.errors import ConfigError
 
 PREFIX = "LINKFERRY_"
 DAY = 86_400
+ON_AWS = {"ECS_CONTAINER_METADATA_URI_V4", "AWS_LAMBDA_FUNCTION_NAME"}  # set by ECS and Lambda themselves
 
 _ADDRESS = re.compile(
     r"[A-Za-z0-9._-]+(:\d{1,5})?"  # a host or an IPv4 address, and a port
@@ -74,6 +75,26 @@ class Settings(BaseSettings):
     queue_url: str = Field(
         "embedded", repr=False, description="`embedded`, or amqp://... for more than one process."
     )
+    storage: Literal["auto", "local", "s3"] = Field(
+        "auto", description="Where files are kept. `auto`: s3 inside ECS and Lambda, else the data folder."
+    )
+    s3_bucket: str = Field("", description="The bucket that keeps the files.")
+    s3_prefix: str = Field(
+        "linkferry/",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*/)*$",
+        max_length=200,
+        description="Linkferry's own part of the bucket: what it does not know there it deletes.",
+    )
+    s3_endpoint_url: str = Field("", description="An S3-compatible server. Empty: AWS.")
+    aws_region: str = Field("", description="The bucket's region. Empty: AWS_REGION's.")
+    s3_server_side_encryption: str = Field(
+        "",
+        pattern=r"^(AES256|aws:kms(:[\w:/-]+)?)?$",
+        description="AES256, aws:kms, or aws:kms: and a key's id. Empty: as the bucket is set.",
+    )
+    s3_cloudfront_domain: str = Field("", description="The CloudFront domain in front of the bucket.")
+    s3_cloudfront_key_id: str = Field("", description="The id of the CloudFront public key.")
+    s3_cloudfront_key: str = Field("", repr=False, description="The private RSA key to it, as PEM.")
     public_url: str = Field("", description="The address people reach the web endpoint under.")
     host: str = Field("127.0.0.1", description="The address the web endpoint listens on.")
     port: int = Field(8080, ge=1, le=65535, description="The port the web endpoint listens on.")
@@ -187,6 +208,13 @@ class Settings(BaseSettings):
     def effective_public_url(self) -> str:
         """The public address without a trailing slash, with the default filled in."""
         return (self.public_url or f"http://localhost:{self.port}").rstrip("/")
+
+    @property
+    def uses_s3(self) -> bool:
+        """Whether files are kept in a bucket. ECS and Lambda keep nothing on a disk of their own."""
+        if self.storage == "auto":
+            return bool(ON_AWS & os.environ.keys())
+        return self.storage == "s3"
 
     @property
     def is_embedded(self) -> bool:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from urllib.parse import quote
 
 # Numbers of more than 18 digits are no offsets of files; a range nobody understands is ignored (14.2).
 _RANGE = re.compile(r"bytes\s*=\s*(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))", re.IGNORECASE)
@@ -122,16 +121,3 @@ def _http_date(value: str | None) -> int | None:
         return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp())
     except (ValueError, OverflowError):
         return None
-
-
-def content_disposition(disposition: str, name: str) -> str:
-    """The header with the name in ASCII for old programs and in UTF-8 for all others (RFC 6266, appendix D).
-
-    `name` must be free of control characters; quotes and what is not ASCII become `_` in the first form.
-    """
-    # A percent sign would be decoded by some browsers, a backslash is an escape.
-    ascii_name = re.sub(r'[^\x20-\x7e]|["\\%]', "_", name)
-    value = f'{disposition}; filename="{ascii_name}"'
-    if ascii_name != name:
-        value += f"; filename*=UTF-8''{quote(name, safe='')}"
-    return value

@@ -26,12 +26,12 @@ from bots.web.conditional import (
     NotSatisfiable,
     Span,
     Validators,
-    content_disposition,
     precondition,
     wanted_span,
 )
 from bots.web.problems import COMMON_HEADERS, EXPIRED, NOT_FOUND, problem
 from bots.web.sending import FileBody
+from shared.filenames import content_disposition
 from shared.links import LinkClaim, LinkExpired, LinkInvalid, Links, clean_name
 from shared.storage import Disposition, Storage
 

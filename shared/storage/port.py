@@ -139,6 +139,11 @@ class Storage(Protocol):
 
 def check_key(key: str) -> str:
     """Give the key back, or raise `InvalidKey`."""
-    if len(key) > MAX_KEY_LENGTH or _KEY.fullmatch(key) is None:
+    if not is_key(key):
         raise InvalidKey(f"not a storage key: {key[:100]!r}")
     return key
+
+
+def is_key(text: str) -> bool:
+    """Whether this is a key that every implementation accepts."""
+    return len(text) <= MAX_KEY_LENGTH and _KEY.fullmatch(text) is not None

@@ -8,11 +8,11 @@ from bots.web.conditional import (
     NotSatisfiable,
     Span,
     Validators,
-    content_disposition,
     parse_range,
     precondition,
     wanted_span,
 )
+from shared.filenames import content_disposition
 
 
 @given(

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Code, JobError
-from shared.storage import InvalidKey, LocalStorage, Storage, StorageError, StoredFile, StoredKey
+from shared.storage import InvalidKey, LocalStorage, Storage, StorageError, StoredFile
 from shared.storage.local import INCOMING
 from shared.storage.port import check_key
+from tests.shared.storage.conftest import stored_by_key, stored_keys
 
 BAD_KEYS = [
     "",
@@ -38,33 +39,6 @@ BAD_KEYS = [
     "a" * 201,
     "/".join("abcde" for _ in range(100)),
 ]
-
-
-@pytest.fixture(params=["local"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    """Every implementation of the port; S3 joins the list when it exists."""
-    return {"local": lambda: LocalStorage(tmp_path / "files")}[request.param]()
-
-
-@pytest.fixture
-def make_file(tmp_path: Path) -> Callable[..., Path]:
-    """Makes a finished file in a work folder."""
-
-    def make(content: bytes = b"film", name: str = "film.mp4") -> Path:
-        path = tmp_path / "work" / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(content)
-        return path
-
-    return make
-
-
-async def stored_by_key(storage: Storage) -> dict[str, StoredKey]:
-    return {found.key: found async for found in storage.keys()}  # noqa: SIM118 (not a dict)
-
-
-async def stored_keys(storage: Storage) -> set[str]:
-    return set(await stored_by_key(storage))
 
 
 class TestEveryStorage:

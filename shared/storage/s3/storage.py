@@ -1,0 +1,193 @@
+"""The `Storage` in an S3 bucket. boto3 blocks, so every call of it runs in a thread."""
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from shared.filenames import content_disposition
+from shared.settings import Settings
+from shared.storage import local
+from shared.storage.port import PLAIN, Disposition, Label, Progress, StoredFile, StoredKey, check_key, is_key
+from shared.storage.s3.bucket import Bucket, open_bucket
+from shared.storage.s3.download import Download
+from shared.storage.s3.extras import Extras
+from shared.storage.s3.lanes import SENDERS, Lanes
+from shared.storage.s3.signing import Presigner, Signer, open_signer
+from shared.storage.s3.trouble import clear_errors
+from shared.storage.s3.unfinished import abort, unfinished_uploads
+from shared.storage.s3.upload import Upload, Wish
+
+log = logging.getLogger(__name__)
+
+CALLERS = 80  # threads at most: one for each of 64 jobs that store at once, and some for short questions
+KEPT_UNFINISHED = 86_400  # seconds that the parts of a crashed upload wait for somebody to go on
+
+Result = TypeVar("Result")
+
+
+class S3Storage:
+    """Keeps files in the part of a bucket below its prefix, which must be this installation's alone."""
+
+    def __init__(
+        self, bucket: Bucket, signer: Signer | None = None, *, kept_unfinished: float = KEPT_UNFINISHED
+    ) -> None:
+        self._bucket = bucket
+        self._signer = signer or Presigner(bucket)
+        self._kept_unfinished = kept_unfinished
+        self._extras = Extras()
+        self._callers = ThreadPoolExecutor(CALLERS, "s3")
+        self._senders = ThreadPoolExecutor(SENDERS, "s3-part")
+        self._lanes = Lanes(self._senders)
+
+    @classmethod
+    def of(cls, settings: Settings) -> "S3Storage":
+        """The storage of the settings. Raises ConfigError. Asks nothing of S3; takes 0.2 s of a thread."""
+        bucket = open_bucket(settings)
+        return cls(bucket, open_signer(settings, bucket))
+
+    async def check(self) -> None:
+        """Raises BucketMisconfigured when something must be changed, StorageError when S3 is away."""
+        fields = {"Bucket": self._bucket.name, "Prefix": self._bucket.prefix, "MaxKeys": 1}
+        await self._call("cannot look into the bucket", self._bucket.client.list_objects_v2, **fields)
+
+    def expect(self, source: Path) -> None:
+        """Nothing to begin with: the file is hashed while it is sent, and sent only when it was verified."""
+
+    async def put(
+        self,
+        key: str,
+        source: Path,
+        *,
+        label: Label = PLAIN,
+        replace: bool = True,
+        progress: Progress | None = None,
+    ) -> StoredFile:
+        """See `Storage.put`. Cancelled, it soon stops sending; what arrived waits for the next try."""
+        loop = asyncio.get_running_loop()
+
+        def tell(share: float) -> None:
+            if progress is not None:
+                with suppress(RuntimeError):  # the loop has ended, and who asked with it
+                    loop.call_soon_threadsafe(progress, share)
+
+        wish = Wish(check_key(key), source, label, replace)
+        upload = Upload(wish, self._bucket, self._extras, self._lanes, tell)
+        what = f"cannot store {source.name!r} as {key}"
+
+        def run() -> StoredFile:
+            # In this order: some errors of botocore are OSErrors too.
+            with local.clear_errors(what), clear_errors(what, self._bucket.name):
+                return upload.run()
+
+        try:
+            return await self._call(what, run)
+        except asyncio.CancelledError:
+            upload.stop()
+            raise
+
+    async def unfinished(self, prefix: str) -> list[str]:
+        """See `Storage.unfinished`."""
+        found = await self._call(
+            "cannot list uploads", unfinished_uploads, self._bucket, self._bucket.full(prefix)
+        )
+        return [upload.key.removeprefix(self._bucket.prefix) for upload in found]
+
+    async def exists(self, key: str) -> bool:
+        """See `Storage.exists`. By listing: a bare 404 could also mean that the bucket is missing."""
+        full = self._bucket.full(check_key(key))
+        listed = await self._call(
+            f"cannot look for {key}",
+            self._bucket.client.list_objects_v2,
+            Bucket=self._bucket.name,
+            Prefix=full,
+            MaxKeys=1,  # no longer key can come before it
+        )
+        return any(found["Key"] == full for found in listed.get("Contents", []))
+
+    async def delete(self, key: str) -> None:
+        """See `Storage.delete`."""
+        full = self._bucket.full(check_key(key))
+        await self._call(
+            f"cannot delete {key}", self._bucket.client.delete_object, Bucket=self._bucket.name, Key=full
+        )
+
+    async def keys(self) -> AsyncIterator[StoredKey]:
+        """See `Storage.keys`. What is no key of ours is left alone."""
+        fields: dict[str, Any] = {"Bucket": self._bucket.name, "Prefix": self._bucket.prefix}
+        while True:
+            page = await self._call("cannot list files", self._bucket.client.list_objects_v2, **fields)
+            for found in page.get("Contents", []):
+                key = found["Key"].removeprefix(self._bucket.prefix)
+                if is_key(key):
+                    yield StoredKey(key, found["Size"], found["LastModified"].timestamp())
+            if not page.get("IsTruncated"):
+                return
+            fields["ContinuationToken"] = page["NextContinuationToken"]
+
+    async def discard_unfinished(self, older_than_seconds: float) -> int:
+        """See `Storage.discard_unfinished`. Uploads are kept for a day at least: they can be gone on with."""
+        age = timedelta(seconds=max(older_than_seconds, self._kept_unfinished))
+        return await self._call("cannot abort old uploads", self._abort_older, datetime.now(UTC) - age)
+
+    def _abort_older(self, limit: datetime) -> int:
+        found = unfinished_uploads(self._bucket, self._bucket.prefix)
+        return sum(abort(self._bucket, upload) for upload in found if upload.begun <= limit)
+
+    async def fetch(self, key: str, target: Path) -> None:
+        """See `Storage.fetch`: always a copy."""
+        download = Download(self._bucket, check_key(key))
+        try:
+            await self._call(f"cannot fetch {key}", self._fetch, download, target)
+        except asyncio.CancelledError:
+            download.stop()
+            raise
+
+    def _fetch(self, download: Download, target: Path) -> None:
+        temporary = target.with_name(f".{uuid4().hex}.part")
+        what = f"cannot place {target.name!r} in {target.parent}"
+        with local.clear_errors(what), clear_errors(what, self._bucket.name):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                download.run(temporary)
+                temporary.replace(target)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+    def path(self, key: str) -> None:
+        """Always None: the bytes are elsewhere."""
+        check_key(key)
+
+    async def external_link(
+        self, key: str, *, file_name: str, content_type: str, disposition: Disposition, ttl_seconds: int
+    ) -> str:
+        """See `Storage.external_link`. In a thread: signing may first have to fetch new credentials."""
+        header = content_disposition(disposition, file_name)
+        full = self._bucket.full(check_key(key))
+        return await self._call(
+            f"cannot sign a link to {key}", self._signer.link, full, header, content_type, ttl_seconds
+        )
+
+    def close(self) -> None:
+        """Let the connections go. Nothing may be running."""
+        self._callers.shutdown()
+        self._senders.shutdown()
+        self._bucket.client.close()
+
+    async def _call(self, what: str, function: Callable[..., Result], *args: Any, **fields: Any) -> Result:
+        """Run it in a thread; `what` says what failed. Raises as `trouble.clear_errors` says."""
+
+        def run() -> Result:
+            with clear_errors(what, self._bucket.name):
+                return function(*args, **fields)
+
+        context = contextvars.copy_context()  # log lines there name the job too
+        return await asyncio.get_running_loop().run_in_executor(self._callers, context.run, run)
+
+
