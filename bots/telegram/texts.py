@@ -3,19 +3,19 @@
 import re
 from collections.abc import Sequence
 from html import escape, unescape
+from itertools import accumulate
 
 from bots.commands import HINT, USAGE
 from bots.desk import Asked
 from bots.telegram.access import Known, Standing
 from bots.telegram.reading import Person, Speaker
-from shared.chat.telegram.markup import clean, cut
+from shared.chat.telegram.markup import MAX_TEXT, clean, cut, units
 from shared.chat.telegram.render import is_linkable
 from shared.chat.words import describe, share, stage_words, time_words
 from shared.models import JobState, Role
 from shared.results import JobView
 
 MOST_TITLE = 120  # UTF-16 units
-MOST_MEMBERS = 60  # lines of /users
 UNTITLED = "untitled"
 
 _TAG = re.compile(r"<[^>]*>")
@@ -68,8 +68,8 @@ def usage(standing: Standing) -> str:
 
 def listed(asked: Sequence[Asked]) -> str:
     """A person's requests, one a line."""
-    return "\n".join(
-        f"<code>{each.short_id}</code> {_title(each.view)} · {_state(each.view)}" for each in asked
+    return fitted(
+        [f"<code>{each.short_id}</code> {_title(each.view)} · {_state(each.view)}" for each in asked]
     )
 
 
@@ -81,14 +81,14 @@ def told(asked: Asked) -> str:
         lines += [plain(clean(describe(artifact))) for artifact in view.artifacts]
     elif view.error is not None:
         lines.append(plain(clean(view.error.message)))
-    return "\n".join(lines)
+    return fitted(lines)
 
 
 def found(asked: Sequence[Asked], words: str) -> str:
     """What was fetched with such a title; titles lead to the files while they are kept."""
     if not asked:
         return f"I have fetched nothing for you with <i>{plain(clean(words))}</i> in its title."
-    return "\n".join(f"<code>{each.short_id}</code> {_linked(each.view)}" for each in asked)
+    return fitted([f"<code>{each.short_id}</code> {_linked(each.view)}" for each in asked])
 
 
 def given(whom: Person, role: Role) -> str:
@@ -107,11 +107,23 @@ def members(known: Sequence[Known]) -> str:
     """Who may do what."""
     lines = [
         f"{each.role.value} · <code>{escape(each.subject)}</code> {plain(clean(each.name))}".rstrip()
-        for each in known[:MOST_MEMBERS]
+        for each in known
     ]
-    if len(known) > MOST_MEMBERS:
-        lines.append(f"and {len(known) - MOST_MEMBERS} more")
-    return "\n".join(lines) or "Nobody yet."
+    return fitted(lines) or "Nobody yet."
+
+
+def fitted(lines: Sequence[str]) -> str:
+    """The lines that Telegram takes in one message, and how many were left out."""
+    sizes = [units(without_tags(line)) + 1 for line in lines]
+    if sum(sizes) <= MAX_TEXT:
+        return "\n".join(lines)
+    ends = accumulate(sizes)
+    kept = sum(end + units(_more(len(lines))) <= MAX_TEXT for end in ends)
+    return "\n".join([*lines[:kept], _more(len(lines) - kept)])
+
+
+def _more(count: int) -> str:
+    return f"and {count} more"
 
 
 def _title(view: JobView) -> str:

@@ -1,0 +1,56 @@
+"""Sentences that could become too long for Telegram, which refuses them whole."""
+
+from urllib.parse import quote
+
+from bots.desk import Asked
+from bots.telegram import texts
+from bots.telegram.access import Known
+from shared.ids import new_id
+from shared.models import ArtifactKind, JobState, Request, Role
+from shared.results import JobView
+from tests.shared.chat.telegram.views import a_file, a_view
+from tests.telegram import utf16
+from tests.telegram.html import parse_html
+
+
+def asked(view: JobView) -> Asked:
+    return Asked(Request(id=new_id()), view)
+
+
+def seen(text_html: str) -> list[str]:
+    """The lines as people see them, in a message that Telegram takes."""
+    text, _ = parse_html(text_html)
+    assert utf16.length(text) <= 4096
+    return text.splitlines()
+
+
+def test_fifty_languages_in_three_formats() -> None:
+    files = [
+        a_file(ArtifactKind.CAPTIONS, form, language=f"language-{number}", source="automatic")
+        for number in range(50)
+        for form in ("txt", "srt", "vtt")
+    ]
+    lines = seen(texts.told(asked(a_view(JobState.DONE, title="Talk", artifacts=tuple(files)))))
+    left_out = len(files) - (len(lines) - 3)
+    assert left_out > 0 and lines[-1] == f"and {left_out} more"
+    assert "language-0" in lines[2] and len("\n".join(lines)) > 3900
+
+
+def test_ten_found_films_with_long_addresses() -> None:
+    name = "映画" * 40
+    url = f"http://localhost:8080/f/token/{quote(name)}.mp4"
+    view = a_view(JobState.DONE, title=name, artifacts=(a_file(url=url),))
+    lines = seen(texts.found([asked(view)] * 10, "映画"))
+    assert lines[-1] == "and 6 more" and len(lines) == 2 * 4 + 1, "an address stands under its title"
+
+
+def test_everybody_with_a_long_name() -> None:
+    known = [Known(str(10**9 + number), Role.ALLOWED, "<&😀>" * 50) for number in range(60)]
+    lines = seen(texts.members(known))
+    assert lines[-1] == f"and {60 - (len(lines) - 1)} more"
+
+
+def test_what_fits_is_shown_whole() -> None:
+    lines = ["x" * 1023] * 4
+    assert texts.fitted(lines) == "\n".join(lines)
+    assert texts.fitted([]) == ""
