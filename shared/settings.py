@@ -4,9 +4,9 @@ import os
 import re
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -157,6 +157,14 @@ class Settings(BaseSettings):
         COMMANDS,
         description="What those three are called in Slack; /ferry works whatever they are.",
     )
+    translator: Literal["auto", "none", "libretranslate", "amazon", "apertium"] = Field(
+        "auto",
+        description="Who translates. `auto`: LibreTranslate when it has a URL, else Apertium if there.",
+    )
+    libretranslate_url: str = Field(
+        "", pattern=r"^(https?://\S+)?$", description="The LibreTranslate server's address; may be private."
+    )
+    libretranslate_api_key: str = Field("", repr=False, description="Its API key, when it wants one.")
     log_format: Literal["auto", "text", "json"] = Field(
         "auto", description="`auto`: text on a terminal, else json."
     )
@@ -186,6 +194,12 @@ class Settings(BaseSettings):
         if len(value) != 3 or len(named) != 4 or not all(map(_COMMAND.fullmatch, value)):
             raise ValueError(f"three different names such as /get,/subs,/status are needed, none {UMBRELLA}")
         return value
+
+    @model_validator(mode="after")
+    def _has_a_translator(self) -> Self:
+        if self.translator == "libretranslate" and not self.libretranslate_url:
+            raise ValueError(f"{PREFIX}TRANSLATOR=libretranslate needs {PREFIX}LIBRETRANSLATE_URL")
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -29,6 +29,7 @@ class Stage(StrEnum):
     DOWNLOAD = "download"
     CAPTIONS = "captions"
     SPEECH = "speech"
+    TRANSLATE = "translate"
     CONVERT = "convert"
     VERIFY = "verify"
     STORE = "store"

@@ -27,7 +27,8 @@ from worker.child import Child, ChildCrashed, ChildServer
 from worker.child.protocol import CaptionFile, Identity, Limits, Media, StreamFile
 from worker.media import Kind
 from worker.progress import Reporter
-from worker.transcripts import Patience, convert_tracks, missing_note, wanted_languages
+from worker.transcripts import Means, Patience, make_transcripts, wanted_languages
+from worker.translate import open_translation
 from worker.twins import Twins, identity_of
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ class Attempt:
             self.fence, self._options, tools.database, tools.storage, patience=tools.settings.lease
         )
         self._length: float | None = None  # seconds, where the site says none
-        self._is_withheld = False  # captions that the site has, but did not hand out this time
+        self._is_withheld = False  # something that was to be had was not this time: captions, a translation
         self._clock = asyncio.timeout(tools.settings.download_timeout)
         self.work_dir = work_dir(tools.settings, job.id)
         self.reporter = Reporter(self.fence, tools.database, tools.report)
@@ -171,21 +172,20 @@ class Attempt:
         found, options = fetched.found, self._options
         time = self._left() * (SIDE_SHARE if options.media else 1.0)
         patience = Patience(each=self._settings.stall_timeout, together=time)
-        transcripts, unreadable = await convert_tracks(
-            fetched.tracks or (), found, options, self.work_dir, patience
-        )
-        if not options.media and not transcripts:
+        means = Means(self.work_dir, patience, open_translation(self._settings), self.reporter)
+        transcripts = await make_transcripts(fetched.tracks, found, options, means)
+        if not options.media and not transcripts.drafts:
             raise JobError(Code.NO_CAPTIONS, f"of {', '.join(options.languages)}")
-        note = missing_note(options, fetched.tracks, unreadable)
-        self._is_withheld = fetched.tracks is None
-        drafts = transcripts + [side_draft(path, found.title) for path in fetched.extras]
+        self._is_withheld = not transcripts.is_whole
+        drafts = transcripts.drafts + [side_draft(path, found.title) for path in fetched.extras]
         if options.media:
             drafts.insert(0, await self._media(fetched))
         self._length = None if found.duration else await _length(fetched.files)
-        if note:
-            await self._describe(found, note)
+        if transcripts.note:
+            await self._describe(found, transcripts.note)
         await self.reporter.enter(Stage.STORE)
-        return await store_all(drafts, self.fence, self._tools.storage, self._settings.retention)
+        storage, retention = self._tools.storage, self._settings.retention
+        return await store_all(drafts, self.fence, storage, retention, self.reporter.stored)
 
     async def _media(self, fetched: Fetched) -> Draft:
         await self.reporter.enter(Stage.CONVERT)

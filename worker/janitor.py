@@ -17,6 +17,7 @@ from shared.models import JobState
 from shared.outbox import Outbox
 from shared.queue import Queue
 from worker.attempt import Tools, work_root
+from worker.translate import Cache, cache_folder
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +93,9 @@ class Janitor:
             await jobs.announce_missed(session)
         await delete_expired(self._tools)
         await delete_orphans(self._tools)
-        await delete_ended_work(self._database, work_root(self._tools.settings))
+        settings = self._tools.settings
+        await delete_ended_work(self._database, work_root(settings))
+        await asyncio.to_thread(Cache(cache_folder(settings)).sweep, settings.retention)
 
 
 async def delete_expired(tools: Tools) -> int:

@@ -1,20 +1,25 @@
-"""The captions of a job: the site's tracks become transcripts, and a sentence says what is missing."""
+"""The captions of a job: tracks become transcripts, one is translated, and a note says what is missing."""
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from shared.errors import JobError
 from shared.languages import ALL, ORIGINAL, language_name
-from shared.options import CaptionFormat, Options
+from shared.models import Stage
+from shared.options import Options
 from worker.artifacts import Draft, caption_draft
 from worker.captions.apart import convert_apart
-from worker.child.protocol import CaptionFile, Media
+from worker.child.protocol import CaptionFile, CaptionSource, Media
+from worker.translate.tracks import Order, Outcome, translate_tracks
+from worker.translate.translation import Translation
 
 log = logging.getLogger(__name__)
 
+TRANSLATION_SHARE = 0.9  # of the time that is left; the rest is for storing what there is
 MOST_NAMED = 3  # languages that one sentence names
 WITHHELD = "The site did not hand out its captions just now."
 
@@ -27,10 +32,56 @@ class Patience:
     together: float
 
 
+class Reporter(Protocol):
+    """Who is told how far the work is; `worker.progress` has one."""
+
+    async def enter(self, stage: Stage) -> None: ...
+
+    def converted(self, fraction: float) -> None: ...
+
+
+@dataclass(frozen=True)
+class Means:
+    """With what transcripts are made: a folder, a translator when there is one, and time."""
+
+    folder: Path
+    patience: Patience
+    translation: Translation | None
+    reporter: Reporter
+
+
+@dataclass(frozen=True)
+class Transcripts:
+    """What came of the tracks. `note` is for the person; not `is_whole` says that asking again may help."""
+
+    drafts: list[Draft]
+    note: str | None
+    is_whole: bool
+
+
 def wanted_languages(options: Options) -> tuple[str, ...]:
     """The languages to ask the site for; it may have a translation of its own to the one wanted."""
     more = (options.translate_to,) if options.translate_to else ()
     return tuple(dict.fromkeys((*options.languages, *more)))
+
+
+async def make_transcripts(
+    tracks: Sequence[CaptionFile] | None, found: Media, options: Options, means: Means
+) -> Transcripts:
+    """Convert the tracks, and translate one of them when the site has no translation of its own.
+
+    No tracks at all is None, a failure.
+    """
+    ends = time.monotonic() + means.patience.together
+    drafts, unreadable = await convert_tracks(tracks or (), found, options, means.folder, means.patience)
+    readable = [track for track in tracks or () if track not in unreadable]
+    outcome = Outcome(None)
+    if _is_to_translate(options, readable):
+        seconds = (ends - time.monotonic()) * TRANSLATION_SHARE
+        translated, outcome = await _translate(readable, found, options, means, seconds)
+        drafts += translated
+    note = missing_note(options, tracks, unreadable, outcome.note)
+    return Transcripts(drafts, note, tracks is not None and outcome.is_whole)
 
 
 async def convert_tracks(
@@ -41,7 +92,7 @@ async def convert_tracks(
     unreadable: list[CaptionFile] = []
     ends = time.monotonic() + patience.together
     for number, track in enumerate(tracks):
-        targets = {form: folder / f"transcript.{number}.{form}" for form in options.caption_formats}
+        targets = _targets(options, folder, str(number))
         left = (ends - time.monotonic()) / 2  # one that takes all it can get leaves as much to the others
         try:
             await _convert(track, targets, found, options, min(patience.each, left))
@@ -49,26 +100,75 @@ async def convert_tracks(
             log.warning("captions in %s could not be converted: %s", track.language, error)
             unreadable.append(track)
         else:
-            drafts += [caption_draft(path, form, track, found.title) for form, path in targets.items()]
+            drafts += _drafts(track, targets, options, found)
     return drafts, unreadable
 
 
+def _is_to_translate(options: Options, tracks: Sequence[CaptionFile]) -> bool:
+    had = {_primary(track.language) for track in tracks}
+    return bool(tracks and options.translate_to and not _is_in(options.translate_to, had))
+
+
+async def _translate(
+    tracks: Sequence[CaptionFile], found: Media, options: Options, means: Means, seconds: float
+) -> tuple[list[Draft], Outcome]:
+    """The translation that was asked for, as files beside those of the original."""
+    folder = means.folder
+    targets = _targets(options, folder, "translated")
+    order = Order(
+        target=options.translate_to or "",
+        files=targets,
+        spoken=found.language,
+        sentences=folder / "sentences.json",
+        translations=folder / "translations.json",
+    )
+
+    async def convert(track: CaptionFile, files: Mapping[str, Path], translations: Path | None) -> None:
+        await _convert(track, files, found, options, means.patience.each, translations)
+
+    await means.reporter.enter(Stage.TRANSLATE)
+    outcome = await translate_tracks(
+        tracks, order, means.translation, convert, means.reporter.converted, seconds
+    )
+    if outcome.language is None:
+        return [], outcome
+    made = CaptionFile(path="", language=outcome.language, source=CaptionSource.TRANSLATED, format="")
+    return _drafts(made, targets, options, found), outcome
+
+
+def _targets(options: Options, folder: Path, name: str) -> dict[str, Path]:
+    return {form.value: folder / f"transcript.{name}.{form}" for form in options.caption_formats}
+
+
+def _drafts(track: CaptionFile, targets: Mapping[str, Path], options: Options, found: Media) -> list[Draft]:
+    return [caption_draft(targets[form], form, track, found.title) for form in options.caption_formats]
+
+
 async def _convert(
-    track: CaptionFile, targets: dict[CaptionFormat, Path], found: Media, options: Options, patience: float
+    track: CaptionFile,
+    targets: Mapping[str, Path],
+    found: Media,
+    options: Options,
+    patience: float,
+    translations: Path | None = None,
 ) -> None:
     await convert_apart(
         Path(track.path),
         track.format,
-        {form.value: path for form, path in targets.items()},
+        targets,
         automatic=track.source != "manual",
         chapters=found.chapters,
         clip=options.clip,
+        translations=translations,
         patience=patience,
     )
 
 
 def missing_note(
-    options: Options, tracks: Sequence[CaptionFile] | None, unreadable: Sequence[CaptionFile]
+    options: Options,
+    tracks: Sequence[CaptionFile] | None,
+    unreadable: Sequence[CaptionFile],
+    untranslated: str | None = None,
 ) -> str | None:
     """What the person has to be told; None when everything is there. No tracks at all is None, a failure."""
     if tracks is None:
@@ -80,9 +180,8 @@ def missing_note(
         told.append("There were no captions.")
     elif missing:
         told.append(f"There were no captions in {_listed(missing, 'or')}.")
-    target = options.translate_to
-    if target and not _is_in(target, had):
-        told.append(f"I cannot translate yet, and the site has no captions in {_listed([target], 'or')}.")
+    if untranslated:
+        told.append(untranslated)
     if unreadable:
         languages = list(dict.fromkeys(track.language for track in unreadable))
         told.append(f"The captions in {_listed(languages, 'and')} could not be read.")

@@ -8,6 +8,7 @@ STAGE_WORDS = {
     Stage.DOWNLOAD: "Downloading",
     Stage.CAPTIONS: "Fetching captions",
     Stage.SPEECH: "Listening to what is said",
+    Stage.TRANSLATE: "Translating",
     Stage.CONVERT: "Converting",
     Stage.VERIFY: "Checking the file",
     Stage.STORE: "Storing",

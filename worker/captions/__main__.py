@@ -20,6 +20,7 @@ def main(
     targets: dict[str, str],
     chapters: list[list[Any]],
     clip: list[float] | None,
+    translations: str | None,
 ) -> None:
     """Read the caption file `source` and write it in the formats that `targets` names, each to its path."""
     texts = convert(
@@ -29,6 +30,7 @@ def main(
         formats=list(targets),
         chapters=[Part(*chapter) for chapter in chapters],
         clip=Part(clip[0], clip[1]) if clip else None,
+        translations=json.loads(Path(translations).read_text(encoding="utf-8")) if translations else None,
     )
     for name, text in texts.items():
         Path(targets[name]).write_text(text, encoding="utf-8", newline="")

@@ -27,9 +27,12 @@ async def convert_apart(
     automatic: bool,
     chapters: Iterable[Chapter] = (),
     clip: Span | None = None,
+    translations: Path | None = None,
     patience: float,
 ) -> None:
     """`worker.captions.convert` from a file to files: `targets` says where each format goes.
+
+    `translations` is a JSON file of an object, sentence to translation.
 
     Raises JobError when the file cannot be converted, or not within `patience` seconds or the limits.
     """
@@ -40,6 +43,7 @@ async def convert_apart(
         "targets": {name: str(path) for name, path in targets.items()},
         "chapters": [(chapter.start, chapter.end, chapter.title) for chapter in chapters],
         "clip": (clip.start, clip.end) if clip else None,
+        "translations": str(translations) if translations else None,
         "limits": {"memory": MEMORY, "seconds": max(1, int(patience)), "file_size": FILE_SIZE},
     }
     note = source.with_name(f"{source.name}.task.json")

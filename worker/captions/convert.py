@@ -2,7 +2,7 @@
 
 import gc
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from shared.errors import Code, JobError
@@ -10,12 +10,19 @@ from worker.captions.cues import Chapter, Cue, Part, Span, Transcript, Word
 from worker.captions.markup import tidy_words
 from worker.captions.prose import write_txt
 from worker.captions.readers import read
+from worker.captions.retime import retimed
 from worker.captions.rolling import repair
-from worker.captions.writers import write_srt, write_vtt
+from worker.captions.sentences import write_sentences
+from worker.captions.writers import one_line, write_srt, write_vtt
 
 logger = logging.getLogger(__name__)
 
-WRITERS: dict[str, Callable[[Transcript], str]] = {"srt": write_srt, "vtt": write_vtt, "txt": write_txt}
+WRITERS: dict[str, Callable[[Transcript], str]] = {
+    "srt": write_srt,
+    "vtt": write_vtt,
+    "txt": write_txt,
+    "sentences": write_sentences,
+}
 SLIVER = 100  # ms; less of a cue than this inside a clip is a flash nobody can read
 
 
@@ -27,15 +34,20 @@ def convert(
     formats: Sequence[str],
     chapters: Sequence[Chapter] = (),
     clip: Span | None = None,
+    translations: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Read a caption file once and write it in each of the formats.
 
     `format` is the site's name for what `data` is; `automatic` says whether a machine made it. With
     `clip` the cues and chapters are cut to it and count from its start; a clip without speech gives
-    empty transcripts. Raises JobError(NO_CAPTIONS) only when not one cue could be read.
+    empty transcripts. The format `sentences` lists what there is to translate; with `translations` of these
+    the transcripts are in another language. Raises JobError(NO_CAPTIONS) only when not one cue could be read.
     """
     with _without_collector():
-        return _convert(data, format, automatic, formats, chapters, clip)
+        transcript = _read(data, format, automatic, chapters, clip)
+        if translations is not None:
+            transcript = _translated(transcript, translations)
+        return {wanted: WRITERS[wanted](transcript) for wanted in formats}
 
 
 @contextmanager
@@ -54,14 +66,9 @@ def _without_collector() -> Iterator[None]:
         gc.enable()
 
 
-def _convert(
-    data: bytes,
-    format: str,
-    automatic: bool,
-    formats: Sequence[str],
-    chapters: Sequence[Chapter],
-    clip: Span | None,
-) -> dict[str, str]:
+def _read(
+    data: bytes, format: str, automatic: bool, chapters: Sequence[Chapter], clip: Span | None
+) -> Transcript:
     cues, skipped = read(data, format)
     if not cues:
         raise JobError(Code.NO_CAPTIONS, f"no cue in {len(data)} bytes of {format}, {skipped} parts broken")
@@ -71,8 +78,15 @@ def _convert(
     if clip:
         repaired = cut(repaired, clip)
         chapters = cut_chapters(chapters, clip)
-    transcript = Transcript(repaired, chapters)
-    return {wanted: WRITERS[wanted](transcript) for wanted in formats}
+    return Transcript(repaired, chapters)
+
+
+def _translated(transcript: Transcript, translations: Mapping[str, str]) -> Transcript:
+    chapters = [
+        Part(chapter.start, chapter.end, translations.get(one_line(chapter.title), chapter.title))
+        for chapter in transcript.chapters
+    ]
+    return Transcript(retimed(transcript.cues, translations), chapters)
 
 
 def cut(cues: Iterable[Cue], clip: Span) -> list[Cue]:

@@ -18,7 +18,8 @@ _NO_SPACE = re.compile(
     "\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]"
 )
 _WIDE_MARK = re.compile("[\u3000-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]")
-_SENTENCE_END = re.compile(r"[.!?…。！？｡؟۔।॥።៖][\"'”’»」』)\]）\u200e\u200f]*\Z")
+SENTENCE_MARK = r"[.!?…。！？｡؟۔।॥።៖][\"'”’»」』)\]）\u200e\u200f]*"
+_SENTENCE_END = re.compile(SENTENCE_MARK + r"\Z")
 _NEW_LINE = re.compile(r"[-–—‐] ?\S|>> ?\S|[♪♫♬]")
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~&])")
 
@@ -45,6 +46,21 @@ def glue(left: str, right: str) -> str:
     return "" if _NO_SPACE.match(last) and _NO_SPACE.match(first) else " "
 
 
+def ends_sentence(text: str) -> bool:
+    """Whether the text ends where a sentence does."""
+    return _SENTENCE_END.search(text[-20:]) is not None
+
+
+def opens_line(row: str) -> bool:
+    """Whether a row begins on a line of its own: dashes, arrows and notes say somebody else, or a song."""
+    return _NEW_LINE.match(row) is not None
+
+
+def spoken_until(cue: Cue) -> int:
+    """When a cue's last word is over, in milliseconds."""
+    return min(cue.end, cue.words[-1].start + LAST_WORD) if cue.words else cue.end
+
+
 def paragraphs(transcript: Transcript) -> Iterator[Paragraph]:
     """The cues joined to paragraphs: a new one at a chapter, a speaker, a pause, or when it gets long."""
     chapters = sorted(transcript.chapters, key=lambda chapter: chapter.start)
@@ -63,7 +79,7 @@ def paragraphs(transcript: Transcript) -> Iterator[Paragraph]:
         if current is None:
             current = Paragraph(cue.start, "", cue.speaker, heading)
         current.text = _join(current.text, cue.text)
-        silent_from = min(cue.end, cue.words[-1].start + LAST_WORD) if cue.words else cue.end
+        silent_from = spoken_until(cue)
     if current:
         yield current
 
@@ -72,13 +88,12 @@ def _ends(paragraph: Paragraph, cue: Cue, silent_from: int) -> bool:
     if cue.start - silent_from >= PAUSE or cue.speaker != paragraph.speaker:
         return True
     length = len(paragraph.text)
-    return length >= TOO_MUCH or (length >= ENOUGH and _SENTENCE_END.search(paragraph.text[-20:]) is not None)
+    return length >= TOO_MUCH or (length >= ENOUGH and ends_sentence(paragraph.text))
 
 
 def _join(text: str, cue_text: str) -> str:
     for row in safe_rows(cue_text).split("\n"):
-        # Dashes, arrows and notes open a line of their own: somebody else speaks, or it is a song.
-        between = "\n" if text and _NEW_LINE.match(row) else glue(text, row)
+        between = "\n" if text and opens_line(row) else glue(text, row)
         text += between + row
     return text
 
