@@ -21,8 +21,7 @@ from shared.outbox import Outbox
 from shared.queue import Queue, open_queue
 from shared.results import Results
 from shared.settings import Settings
-from shared.storage import Storage
-from shared.storage.local import LocalStorage
+from shared.storage import Storage, open_storage
 from worker.attempt import Tools, work_root
 from worker.child import ChildServer
 from worker.janitor import delete_ended_work
@@ -55,9 +54,9 @@ async def open_parts(settings: Settings, patience: float | None = None) -> Async
     database = Database(settings.effective_database_url)
     queue = open_queue(settings.queue_url)
     outbox = Outbox(database, queue)
-    storage = LocalStorage(settings.data_dir / "files")
+    storage = await open_storage(settings)
     links = Links(load_keys(settings))
-    results = Results(settings, links)
+    results = Results(settings, links, storage.links_end)
     try:
         await migrations.upgrade(database)
         with suppress(TimeoutError):

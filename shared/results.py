@@ -1,5 +1,6 @@
 """What a job looks like from outside: one value for the API, the command line and every chat message."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -85,11 +86,19 @@ class JobView(Frozen):
 
 
 class Results:
-    """Makes views: signs a fresh link for every file that is still there."""
+    """Makes views: signs a fresh link for every file that is still there.
 
-    def __init__(self, settings: Settings, links: Links) -> None:
+    The links are ours also where a bucket has the files: ours can be revoked, end with the file's retention,
+    and lead to a presigned link made for that very click. One in a chat for a day would end with the
+    credentials that signed it. `links_end` says when even ours will lead nowhere (`Storage.links_end`).
+    """
+
+    def __init__(
+        self, settings: Settings, links: Links, links_end: Callable[[], datetime | None] = lambda: None
+    ) -> None:
         self._settings = settings
         self._links = links
+        self._links_end = links_end
 
     def view(self, job: Job, position: int | None = None, starts_in: float | None = None) -> JobView:
         """A job whose artifacts are loaded, as people and programs see it now."""
@@ -133,7 +142,8 @@ class Results:
 
     def _lives(self, artifact: Artifact, now: datetime) -> int:
         """Seconds that a link to it lives from now on; 0 when the file is gone."""
-        left = int((artifact.expires_at - now).total_seconds())
+        end = min(artifact.expires_at, self._links_end() or artifact.expires_at)
+        left = int((end - now).total_seconds())
         if artifact.deleted_at or artifact.revoked_at or left <= 0:
             return 0
         return min(self._settings.link_ttl, left)

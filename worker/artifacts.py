@@ -1,15 +1,16 @@
 """From a finished file in the work folder to an artifact: names, types, and the move into storage."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from shared.filenames import safe_file_name
 from shared.jobs import Fence
 from shared.models import Artifact, ArtifactKind
 from shared.options import CaptionFormat, MediaFormat
-from shared.storage import Storage
+from shared.storage import Label, Storage, StoredFile
 from worker.child.protocol import CaptionFile
 from worker.media import Kind, MediaInfo
 
@@ -94,22 +95,76 @@ def side_draft(path: Path, title: str) -> Draft:
 
 
 async def store_all(
-    drafts: Sequence[Draft], fence: Fence, storage: Storage, retention: int
+    drafts: Sequence[Draft],
+    fence: Fence,
+    storage: Storage,
+    retention: int,
+    progress: Callable[[float], None] | None = None,
 ) -> list[Artifact]:
     """Move the files into storage, the big ones last; returns the artifacts in the order of the drafts.
 
     What goes wrong with a small file then leaves the big one in the work folder for the next attempt.
+    `progress` hears from a slow storage which share of all bytes is there.
     """
+    cut_short = await storage.unfinished(f"{fence.job_id}/") if fence.attempt > 1 else []
+    shares = Shares(drafts, progress)
     artifacts: list[Artifact] = []
     for number in reversed(range(len(drafts))):
-        artifacts.insert(0, await _store(drafts[number], number, fence, storage, retention))
+        draft = drafts[number]
+        stored = await storage.put(
+            storage_key(draft, number, fence, cut_short),
+            draft.path,
+            label=_label(draft, fence),
+            replace=False,
+            progress=shares.of(number),
+        )
+        artifacts.insert(0, _artifact(draft, stored, fence, retention))
     return artifacts
 
 
-async def _store(draft: Draft, number: int, fence: Fence, storage: Storage, retention: int) -> Artifact:
-    """The key names the attempt, so that a stale one overwrites nothing, and holds no word of a site."""
-    key = f"{fence.job_id}/{fence.attempt}.{number}.{draft.kind}.{draft.format}"
-    stored = await storage.put(key, draft.path)
+def storage_key(draft: Draft, number: int, fence: Fence, cut_short: Sequence[str] = ()) -> str:
+    """The key names the attempt, so that a stale one overwrites nothing, and holds no word of a site.
+
+    What an earlier attempt began to store is gone on with, under the key that it has there.
+    """
+    name = f"{number}.{draft.kind}.{draft.format}"
+    for key in cut_short:
+        if key.partition(".")[2] == name:
+            return key
+    return f"{fence.job_id}/{fence.attempt}.{name}"
+
+
+class Shares:
+    """How far several files are together, by their bytes."""
+
+    def __init__(self, drafts: Sequence[Draft], progress: Callable[[float], None] | None) -> None:
+        self._progress = progress
+        self._sizes = [_size(draft.path) for draft in drafts] if progress else []
+        self._done = [0.0] * len(drafts)
+
+    def of(self, number: int) -> Callable[[float], None] | None:
+        """What one file's own share is told to."""
+        return partial(self._tell, number) if self._progress and sum(self._sizes) else None
+
+    def _tell(self, number: int, share: float) -> None:
+        self._done[number] = share * self._sizes[number]
+        if self._progress:
+            self._progress(sum(self._done) / sum(self._sizes))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # storing it will say what is wrong
+        return 0
+
+
+def _label(draft: Draft, fence: Fence) -> Label:
+    tags = {"job": str(fence.job_id), "kind": str(draft.kind)}
+    return Label(content_type=content_type(draft), file_name=draft.file_name, tags=tags)
+
+
+def _artifact(draft: Draft, stored: StoredFile, fence: Fence, retention: int) -> Artifact:
     return Artifact(
         job_id=fence.job_id,
         kind=draft.kind,

@@ -108,6 +108,9 @@ class LocalStorage:
         """Always None: Linkferry serves local files itself."""
         return None
 
+    def links_end(self) -> None:
+        """See `Storage.links_end`: never."""
+
     def _put(self, key: str, source: Path, seal: "Seal | None") -> StoredFile:
         target = self.path(key)
         with clear_errors(f"cannot store {source.name!r} as {key}"):

@@ -7,6 +7,7 @@ folder of another one: a folder cannot be a file at the same time, even where a 
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -134,6 +135,10 @@ class Storage(Protocol):
         self, key: str, *, file_name: str, content_type: str, disposition: Disposition, ttl_seconds: int
     ) -> str | None:
         """A presigned link to the storage that lives `ttl_seconds`, or None: serve it from `path`."""
+        ...
+
+    def links_end(self) -> datetime | None:
+        """When links to it stop working, whatever they say, as what signs them ends. None: as they say."""
         ...
 
 

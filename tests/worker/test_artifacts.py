@@ -1,5 +1,6 @@
 """What files are called, and the order in which they reach storage."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,22 +40,44 @@ def test_a_file_is_called_by_what_it_is(
 class Shelf:
     """A storage that remembers the order."""
 
-    def __init__(self) -> None:
+    def __init__(self, unfinished: tuple[str, ...] = ()) -> None:
         self.keys: list[str] = []
+        self._unfinished = unfinished
 
-    async def put(self, key: str, source: Path) -> StoredFile:
-        """Store nothing."""
+    async def unfinished(self, prefix: str) -> list[str]:
+        """What a crash left."""
+        return [key for key in self._unfinished if key.startswith(prefix)]
+
+    async def put(self, key: str, source: Path, progress: Callable[[float], None], **_: object) -> StoredFile:
+        """Store nothing, in two steps."""
         self.keys.append(key)
+        progress(0.5)
+        progress(1.0)
         return StoredFile(key=key, size=1, sha256="0" * 64)
 
 
-async def test_small_files_are_stored_first_under_keys_without_a_word_of_the_site() -> None:
-    shelf, job = Shelf(), new_id()
-    drafts = [
-        Draft(ArtifactKind.VIDEO, Path("a"), "mp4", "f.mp4"),
-        Draft(ArtifactKind.CAPTIONS, Path("b"), "srt", "f.srt", language="../x", source="manual"),
-        Draft(ArtifactKind.CAPTIONS, Path("c"), "srt", "f.srt", language="../x", source="automatic"),
+def drafts(folder: Path) -> list[Draft]:
+    (folder / "a").write_bytes(b"x" * 60)
+    (folder / "b").write_bytes(b"x" * 20)
+    (folder / "c").write_bytes(b"x" * 20)
+    return [
+        Draft(ArtifactKind.VIDEO, folder / "a", "mp4", "f.mp4"),
+        Draft(ArtifactKind.CAPTIONS, folder / "b", "srt", "f.srt", language="../x", source="manual"),
+        Draft(ArtifactKind.CAPTIONS, folder / "c", "srt", "f.srt", language="../x", source="automatic"),
     ]
-    artifacts = await store_all(drafts, Fence(job, 3), shelf, 60)  # type: ignore[arg-type]
+
+
+async def test_small_files_are_stored_first_under_keys_without_a_word_of_the_site(tmp_path: Path) -> None:
+    shelf, job = Shelf(), new_id()
+    shares: list[float] = []
+    artifacts = await store_all(drafts(tmp_path), Fence(job, 3), shelf, 60, shares.append)  # type: ignore[arg-type]
+    assert shares == [0.1, 0.2, 0.3, 0.4, 0.7, 1.0]
     assert shelf.keys == [f"{job}/3.2.captions.srt", f"{job}/3.1.captions.srt", f"{job}/3.0.video.mp4"]
     assert [artifact.storage_key for artifact in artifacts] == shelf.keys[::-1]
+
+
+async def test_what_an_earlier_attempt_began_to_store_is_gone_on_with(tmp_path: Path) -> None:
+    job = new_id()
+    shelf = Shelf(unfinished=(f"{job}/2.0.video.mp4", f"{job}/1.0.video.mp4", f"{new_id()}/1.1.captions.srt"))
+    await store_all(drafts(tmp_path), Fence(job, 3), shelf, 60, [].append)  # type: ignore[arg-type]
+    assert shelf.keys == [f"{job}/3.2.captions.srt", f"{job}/3.1.captions.srt", f"{job}/2.0.video.mp4"]

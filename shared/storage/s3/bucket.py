@@ -19,6 +19,7 @@ ATTEMPTS = 5  # of one request: 500, SlowDown and lost connections are tried aga
 CONNECT_TIME = 5  # seconds
 ANSWER_TIME = 60  # seconds without a byte of an answer
 CONNECTIONS = 32
+LENT = ("env", "shared-credentials-file", "config-file", "explicit")  # botocore's names
 
 
 @dataclass(frozen=True)
@@ -46,17 +47,18 @@ class Bucket:
         return {"ServerSideEncryption": self.encryption} if self.encryption else {}
 
     def credentials_end(self) -> datetime | None:
-        """When what signs now ends, links included; None when that is not known, or never."""
+        """When the credentials end for good; None when they last, renew themselves, or do not say."""
         end = getattr(self.credentials, "_expiry_time", None)  # botocore tells it nowhere else
-        return end if isinstance(end, datetime) else None
+        return end if self.is_lent and isinstance(end, datetime) else None
 
-    def is_temporary(self) -> bool:
-        """Whether the credentials end at some time. May ask AWS for new ones."""
-        try:
-            frozen = self.credentials.get_frozen_credentials() if self.credentials else None
-        except BotoCoreError:
-            return True
-        return bool(frozen and frozen.token)
+    @property
+    def is_lent(self) -> bool:
+        """Whether the credentials end without a successor: a session's, from variables or a file.
+
+        Those of roles are renewed by botocore itself, so what is signed later lives on.
+        """
+        method = getattr(self.credentials, "method", "")
+        return method in LENT and bool(getattr(self.credentials, "token", None))
 
 
 def open_bucket(settings: Settings) -> Bucket:

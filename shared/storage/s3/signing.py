@@ -26,6 +26,10 @@ class Signer(Protocol):
         """A link that lives `ttl_seconds` at most; `disposition` is the whole header."""
         ...
 
+    def ends_at(self) -> datetime | None:
+        """When all that is signed ends, whatever it says itself; None: it ends as it says."""
+        ...
+
 
 class Presigner:
     """Links to the bucket itself. They end with the credentials that signed them, if these end first."""
@@ -45,6 +49,10 @@ class Presigner:
             "get_object", Params=fields, ExpiresIn=max(1, min(ttl_seconds, MAX_TTL))
         )
 
+    def ends_at(self) -> datetime | None:
+        """See `Signer.ends_at`: when credentials do that nobody renews. A role's renew themselves."""
+        return self._bucket.credentials_end()
+
 
 class CloudFront:
     """Links to the distribution in front of the bucket; they outlive the credentials.
@@ -63,6 +71,9 @@ class CloudFront:
         url = f"https://{self._domain}/{quote(key)}?{urlencode(query, quote_via=quote)}"
         ends = datetime.now(UTC) + timedelta(seconds=max(1, ttl_seconds))
         return self._signer.generate_presigned_url(url, date_less_than=ends)
+
+    def ends_at(self) -> None:
+        """See `Signer.ends_at`: the key lasts."""
 
 
 def open_signer(settings: Settings, bucket: Bucket) -> Signer:

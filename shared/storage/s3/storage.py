@@ -57,6 +57,21 @@ class S3Storage:
         fields = {"Bucket": self._bucket.name, "Prefix": self._bucket.prefix, "MaxKeys": 1}
         await self._call("cannot look into the bucket", self._bucket.client.list_objects_v2, **fields)
 
+    def warning(self) -> str:
+        """A sentence for the log when the credentials end some time and nobody renews them; else empty."""
+        if not self._bucket.is_lent:
+            return ""
+        end = self._bucket.credentials_end()
+        when = f"end at {end.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if end else "are temporary"
+        return (
+            f"The AWS credentials {when}, and I cannot renew them: from then on nothing is stored, and links "
+            "stop working before their time. Use lasting keys, or a role of the machine or the task."
+        )
+
+    def links_end(self) -> datetime | None:
+        """See `Storage.links_end`."""
+        return self._signer.ends_at()
+
     def expect(self, source: Path) -> None:
         """Nothing to begin with: the file is hashed while it is sent, and sent only when it was verified."""
 
@@ -189,5 +204,3 @@ class S3Storage:
 
         context = contextvars.copy_context()  # log lines there name the job too
         return await asyncio.get_running_loop().run_in_executor(self._callers, context.run, run)
-
-
