@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bots.commands import Get, Subs
@@ -37,7 +37,10 @@ class Refused(LinkferryError):
 
 @dataclass(frozen=True)
 class Asker:
-    """Who speaks, and where. `reply_to` is the message that asks; `is_admin`: may act for others here."""
+    """Who speaks, and where. `reply_to` is the message that asks; `is_admin`: may act for others here.
+
+    `is_private`: nobody else sees what is answered, so it may tell of other chats.
+    """
 
     platform: str
     chat_id: str
@@ -45,6 +48,7 @@ class Asker:
     thread_id: str | None = None
     reply_to: str | None = None
     is_admin: bool = False
+    is_private: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,12 @@ class Asked:
 def short_id(request_id: UUID) -> str:
     """The end of a request's id, for people."""
     return request_id.hex[-SHORT:]
+
+
+def _of(asker: Asker) -> tuple[ColumnElement[bool], ...]:
+    """SQL: requests of this person; in company only those made in the same chat."""
+    mine = (Request.platform == asker.platform, Request.user_id == asker.user_id)
+    return mine if asker.is_private else (*mine, Request.chat_id == asker.chat_id)
 
 
 class Desk:
@@ -97,7 +107,7 @@ class Desk:
             raise Refused(OVER)
         async with self._database.write() as session:
             request, job = await self._mine(session, request_id, asker)
-            if not job.options.get("probe_only"):
+            if not job.options.get("probe_only") or job.state is not JobState.DONE:
                 raise Refused(OVER)
             await deliveries.delivered(session, request.id, request.status_message)  # the question was seen
         chat = await self.settings(asker)
@@ -136,8 +146,8 @@ class Desk:
         return asked
 
     async def recent(self, asker: Asker) -> list[Asked]:
-        """The newest requests of this person on this platform, newest first."""
-        mine = select(Request).where(Request.platform == asker.platform, Request.user_id == asker.user_id)
+        """The newest requests of this person that may be spoken of here, newest first."""
+        mine = select(Request).where(*_of(asker))
         return await self._asked(mine.order_by(Request.id.desc()).limit(RECENT))
 
     async def by_name(self, name: str, asker: Asker) -> Asked:
@@ -145,10 +155,11 @@ class Desk:
         wanted = name.replace("-", "")
         if not re.fullmatch(r"[0-9a-f]{4,32}", wanted):
             raise Refused(NOT_FOUND)
-        may_see = Request.user_id == asker.user_id
+        may_see = and_(*_of(asker))
         if asker.is_admin:
-            may_see = or_(may_see, Request.chat_id == asker.chat_id)
-        mine = select(Request).where(Request.platform == asker.platform, may_see)
+            here = and_(Request.platform == asker.platform, Request.chat_id == asker.chat_id)
+            may_see = or_(may_see, here)
+        mine = select(Request).where(may_see)
         async with self._database.read() as session:
             ids = await session.scalars(
                 mine.with_only_columns(Request.id).order_by(Request.id.desc()).limit(1000)
@@ -167,9 +178,8 @@ class Desk:
         return asked[0] if asked else None
 
     async def find(self, words: str, asker: Asker) -> list[Asked]:
-        """What this person has fetched whose title has all these words, newest first."""
-        query = select(Request).join(Request.job).where(Job.state == JobState.DONE)
-        query = query.where(Request.platform == asker.platform, Request.user_id == asker.user_id)
+        """What this person has fetched, and may be spoken of here, whose title has all these words."""
+        query = select(Request).join(Request.job).where(Job.state == JobState.DONE, *_of(asker))
         for word in words.split():
             query = query.where(Job.title.icontains(word, autoescape=True))
         return await self._asked(query.order_by(Request.id.desc()).limit(RECENT))

@@ -6,6 +6,7 @@ simply seen again: a request without a message gets one.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -26,8 +27,10 @@ log = logging.getLogger(__name__)
 TICK = 1.0  # seconds between two looks while anything goes on; also how soon an end elsewhere is noticed
 IDLE = 3.0  # seconds between two looks otherwise, when nobody nudges
 MOST = 500  # unfinished requests looked at; the newest of more see progress once it is their turn
-CALL_TIMEOUT = 30.0  # seconds one chat call may take
-PAUSE = 5.0  # seconds before a message is tried again after a call that failed
+CALL_TIMEOUT = deliveries.POST_CLAIM  # seconds one chat call may take
+PAUSE = 2.5  # seconds, doubled with each failure in a row, before a message is tried again
+MAX_PAUSE = 300.0
+GRACE = 5.0  # seconds that calls under way get at the end
 
 
 class Herald:
@@ -49,6 +52,8 @@ class Herald:
         self._nudged = asyncio.Event()
         self._shown: dict[UUID, JobView] = {}  # what each request's message shows, as far as it lasts
         self._busy: set[UUID] = set()  # requests with a call under way, or whose chat rests
+        self._calls: set[asyncio.Task[None]] = set()
+        self._failures: Counter[UUID] = Counter()  # in a row, of each request's calls
         self._gone: set[UUID] = set()  # requests whose messages nobody can see any more
 
     def nudge(self) -> None:
@@ -58,16 +63,25 @@ class Herald:
     async def run(self) -> None:
         """Show until cancelled; outages are outlived."""
         async with asyncio.TaskGroup() as group:
-            known: set[UUID] = set()
-            while True:
-                self._nudged.clear()
-                try:
-                    known = await self._look(group, known)
-                except (SQLAlchemyError, OSError) as error:
-                    log.warning("status messages have to wait: %s", error)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(TICK if known else IDLE):
-                        await self._nudged.wait()
+            try:
+                await self._keep_looking(group)
+            finally:  # a post cut short would be posted again
+                if self._calls:
+                    await asyncio.wait(self._calls, timeout=GRACE)
+
+    async def _keep_looking(self, group: asyncio.TaskGroup) -> None:
+        known: set[UUID] = set()
+        while True:
+            self._nudged.clear()
+            try:
+                known = await self._look(group, known)
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("status messages have to wait: %s", error)
+            except Exception:
+                log.exception("status messages have to wait")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK if known else IDLE):
+                    await self._nudged.wait()
 
     async def _look(self, group: asyncio.TaskGroup, known: set[UUID]) -> set[UUID]:
         """Start the calls that are due; returns the requests that are unfinished now."""
@@ -82,7 +96,9 @@ class Herald:
             view = views.get(request.job_id)
             if view is not None and view.state.is_active and self._is_due(request, view):
                 self._busy.add(request.id)
-                group.create_task(self._call(request, view))
+                call = group.create_task(self._call(request, view))
+                self._calls.add(call)
+                call.add_done_callback(self._calls.discard)
         return now
 
     def _notice(self, known: set[UUID], now: set[UUID]) -> None:
@@ -92,6 +108,7 @@ class Herald:
         for request_id in known - now:
             self._client.forget(request_id)
         self._gone &= now
+        self._failures = Counter({key: count for key, count in self._failures.items() if key in now})
         self._shown = {request_id: view for request_id, view in self._shown.items() if request_id in now}
         if known - now:
             self._on_end()
@@ -99,7 +116,7 @@ class Herald:
     def _is_due(self, request: Request, view: JobView) -> bool:
         """Whether there is a call to make now: the first, or one with news whose turn it is."""
         if request.status_message is None:
-            return True
+            return request.post_after is None or request.post_after <= datetime.now(UTC)
         has_news = _lasting(view) != self._shown.get(request.id)
         return has_news and self._client.take_turn(request, _age(request))
 
@@ -108,6 +125,7 @@ class Herald:
         try:
             async with asyncio.timeout(CALL_TIMEOUT):
                 await self._show(request, view)
+            self._failures.pop(request.id, None)
         except Throttled as throttled:
             log.info("request %s: the chat wants rest for %.0f s", request.id, throttled.seconds)
             await asyncio.sleep(throttled.seconds)
@@ -118,19 +136,35 @@ class Herald:
             await self._move(request, moved.chat_id)
         except Exception as error:
             log.warning("request %s: its message could not be shown: %r", request.id, error)
-            await asyncio.sleep(PAUSE)
+            self._failures[request.id] += 1
+            await asyncio.sleep(min(MAX_PAUSE, PAUSE * 2 ** self._failures[request.id]))
         finally:
             self._busy.discard(request.id)
 
     async def _show(self, request: Request, view: JobView) -> None:
         message = request.status_message
         if message is None:
-            message = await self._client.post(request, view)
-            async with self._database.write() as session:
-                await deliveries.posted(session, request.id, message)
+            message = await self._post(request, view)
+            if message is None:
+                return
         elif not await self._client.show(request, message, view):
             return
         self._shown[request.id] = _lasting(view)
+
+    async def _post(self, request: Request, view: JobView) -> str | None:
+        """The request's new status message; None when somebody else is at it."""
+        async with self._database.write() as session:
+            if not await deliveries.claim_post(session, request.id):
+                return None
+        try:
+            message = await self._client.post(request, view)
+        except (Throttled, ChatMoved):  # nothing was shown
+            async with self._database.write() as session:
+                await deliveries.release_post(session, request.id, 0)
+            raise
+        async with self._database.write() as session:
+            await deliveries.posted(session, request.id, message)
+        return message
 
     async def _move(self, request: Request, chat_id: str) -> None:
         with suppress(SQLAlchemyError, OSError):  # the next call is told the same

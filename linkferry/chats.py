@@ -16,7 +16,7 @@ from bots.telegram.reading import PLATFORM as TELEGRAM
 from bots.telegram.replies import Replies
 from bots.telegram.webhook import telegram_router, wants_webhook
 from linkferry.compose import Parts
-from linkferry.slack import running_slack
+from linkferry.slack import GRACE, running_slack
 from shared.chat import MessageClient
 from shared.chat.deliver import Deliverer
 from shared.chat.pace import Pace
@@ -53,6 +53,8 @@ async def running_chats(
         if parts.settings.telegram_token and (deliverer or wants_webhook(parts.settings)):
             life = _telegram(parts, clients, deliverer)
             await stack.enter_async_context(life.living())
+            if deliverer:
+                stack.push_async_callback(deliverer.let_go, TELEGRAM, GRACE)
             if wants_webhook(parts.settings):
                 chats.routers.append(telegram_router(parts.settings, life.reception))
         if uses_slack(parts.settings) and (deliverer or serves_web(parts.settings)):

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Integer, bindparam, case, select, update
+from sqlalchemy import Integer, bindparam, case, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import db_now
 from shared.models import ChatSettings, Delivery, Member, Request, table
 
 CLAIM = 60.0  # seconds one try may take before another process may try too
+POST_CLAIM = 30.0  # seconds the posting of a status message may take, likewise
 RETRY = 5.0  # seconds after a chat call that failed, times the number of failures, at most MAX_RETRY
 MAX_RETRY = 300.0
 
@@ -37,10 +38,10 @@ _UNFINISHED = (
 )
 _REQUESTS = table(Request)
 _MINE = update(_REQUESTS).where(_REQUESTS.c.id == bindparam("which"))
-_POSTED = _MINE.values(status_message=bindparam("message"))
-_DELIVERED = _MINE.values(
-    delivery=Delivery.DELIVERED, delivered_at=db_now(), status_message=bindparam("message")
-)
+_POSTED = _MINE.where(_REQUESTS.c.status_message.is_(None)).values(status_message=bindparam("message"))
+_DELIVERED = _MINE.where(  # one that is due: what was started anew meanwhile is told its new end
+    _REQUESTS.c.delivery == Delivery.PENDING, _REQUESTS.c.delivery_after.is_not(None)
+).values(delivery=Delivery.DELIVERED, delivered_at=db_now(), status_message=bindparam("message"))
 
 
 async def claim(session: AsyncSession, platforms: Sequence[str], most: int = 50) -> list[Request]:
@@ -70,10 +71,13 @@ async def requeue(session: AsyncSession) -> None:
 
     Otherwise a person whose result a crash held up would wait until the claim runs out.
     """
-    waiting = update(Request).where(Request.delivery == Delivery.PENDING, Request.delivery_after > db_now())
-    await session.execute(
-        waiting.values(delivery_after=db_now()).execution_options(synchronize_session=False)
-    )
+    pending = update(Request).where(Request.delivery == Delivery.PENDING)
+    for column in (Request.delivery_after, Request.post_after):
+        await session.execute(
+            pending.where(column > db_now())
+            .values({column: db_now()})
+            .execution_options(synchronize_session=False)
+        )
 
 
 async def posted_many(session: AsyncSession, notes: Sequence[tuple[UUID, str]]) -> list[None]:
@@ -88,9 +92,28 @@ async def delivered_many(session: AsyncSession, notes: Sequence[tuple[UUID, str 
     return [None for _ in notes]
 
 
+async def claim_post(session: AsyncSession, request_id: UUID) -> bool:
+    """Whether it is for the caller to post this request's status message; nobody else may for a while.
+
+    Whether a post arrived can stay unknown, so it is not repeated at once.
+    """
+    unclaimed = or_(Request.post_after.is_(None), Request.post_after <= db_now())
+    mine = update(Request).where(Request.id == request_id, Request.status_message.is_(None), unclaimed)
+    claimed = mine.values(post_after=db_now(POST_CLAIM)).returning(Request.id)
+    return await session.scalar(claimed.execution_options(synchronize_session=False)) is not None
+
+
 async def posted(session: AsyncSession, request_id: UUID, message: str) -> None:
-    """The request has a status message from now on."""
+    """The request has a status message from now on, unless it got one meanwhile."""
     await session.execute(_POSTED, {"which": request_id, "message": message})
+
+
+async def release_post(session: AsyncSession, request_id: UUID, seconds: float) -> None:
+    """Nothing was posted for certain: it may be tried again in so many seconds."""
+    mine = update(Request).where(Request.id == request_id, Request.status_message.is_(None))
+    await session.execute(
+        mine.values(post_after=db_now(seconds)).execution_options(synchronize_session=False)
+    )
 
 
 async def delivered(session: AsyncSession, request_id: UUID, message: str | None) -> None:

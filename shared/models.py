@@ -156,6 +156,8 @@ class Job(Base):
 class Request(Base):
     """One person asked for one thing in one place. `event_key` is the platform's id of the event.
 
+    `post_after`: until then somebody is at posting its status message.
+
     `delivery_after` is empty until there is something to deliver. `reply_to` is the message that asked, where
     a platform shows answers beside it; `as_link` asks for a link also where the file itself could be sent.
     """
@@ -164,6 +166,7 @@ class Request(Base):
     __table_args__ = (
         Index("ix_requests_job_id", "job_id"),
         Index("ix_requests_person", "platform", "user_id", "id"),
+        Index("ix_requests_chat", "platform", "chat_id", "id"),
         Index(
             "ix_requests_due",
             "delivery_after",
@@ -179,6 +182,7 @@ class Request(Base):
     thread_id: Mapped[str | None] = mapped_column(String(255))
     user_id: Mapped[str] = mapped_column(String(255))
     status_message: Mapped[str | None] = mapped_column(String(255))
+    post_after: Mapped[datetime | None]
     reply_to: Mapped[str | None] = mapped_column(String(255))
     as_link: Mapped[bool] = mapped_column(default=False)
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))

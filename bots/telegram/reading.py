@@ -29,7 +29,8 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # no database takes them
 
 @dataclass(frozen=True)
 class Speaker:
-    """Who acts, and where. `user_id` is the group's own when an administrator speaks for it."""
+    """Who acts, and where. `user_id` is the group's own when an administrator speaks for it, and a channel's
+    when somebody writes in its name (`is_channel`): nobody sees who that is."""
 
     chat_id: str
     user_id: str
@@ -38,6 +39,7 @@ class Speaker:
     chat_title: str = ""
     thread_id: str | None = None
     message_id: str | None = None
+    is_channel: bool = False
 
     @property
     def speaks_for_chat(self) -> bool:
@@ -46,7 +48,9 @@ class Speaker:
 
     def asker(self, *, is_admin: bool = False) -> Asker:
         """The same for the desk."""
-        return Asker(PLATFORM, self.chat_id, self.user_id, self.thread_id, self.message_id, is_admin)
+        return Asker(
+            PLATFORM, self.chat_id, self.user_id, self.thread_id, self.message_id, is_admin, self.is_private
+        )
 
 
 @dataclass(frozen=True)
@@ -188,6 +192,7 @@ def _speaker(message: Message) -> Speaker | None:
         chat_title=_storable(chat.title or ""),
         thread_id=str(message.message_thread_id) if message.is_topic_message else None,
         message_id=str(message.message_id),
+        is_channel=voice is not None and voice.id != chat.id,
     )
 
 
@@ -212,12 +217,17 @@ def _is_addressed(message: Message, text: str, command: re.Match[str] | None, bo
 
 
 def _with_links_of_reply(text: str, message: Message, bot: str) -> str:
-    """A message without a link of its own that answers one means the links there: the quoted ones, if any."""
-    if scan(text).links or message.reply_to_message is None:
+    """A message without a link of its own that answers one means the links there: the quoted ones, if any.
+
+    Of a message in another chat Telegram tells what is quoted, and the link that is previewed.
+    """
+    if scan(text).links:
         return text
-    quote = message.quote
+    quote, replied, elsewhere = message.quote, message.reply_to_message, message.external_reply
     texts = [_spell(quote.text, quote.entities or (), bot)] if quote else []
-    texts.append(_spelled_out(message.reply_to_message, bot))
+    texts += [_spelled_out(replied, bot)] if replied else []
+    if elsewhere is not None and elsewhere.link_preview_options is not None:
+        texts.append(str(elsewhere.link_preview_options.url or ""))
     links = next((found for one in texts if (found := scan(one).links)), ())
     return " ".join((text, *links))
 
@@ -232,7 +242,9 @@ def _replied(message: Message) -> Person | None:
         return Person(
             str(contact.user_id), _storable(f"{contact.first_name} {contact.last_name or ''}".strip())
         )
-    origin = replied.forward_origin
+    origin, voice = replied.forward_origin, replied.sender_chat
+    if origin is None and voice is not None:  # a channel, or an administrator who speaks for the group
+        return Person(str(voice.id), _storable(voice.title or ""))
     if origin is not None and not isinstance(origin, MessageOriginUser):
         return None
     user = origin.sender_user if origin is not None else replied.from_user

@@ -39,17 +39,21 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["artifact_id"], ["artifacts.id"], name=op.f("fk_uploads_artifact_id")),
         sa.PrimaryKeyConstraint("platform", "artifact_id", name=op.f("pk_uploads")),
     )
+    op.add_column("requests", sa.Column("post_after", UtcDateTime(), nullable=True))
     op.add_column("requests", sa.Column("reply_to", sa.String(255), nullable=True))
     op.add_column("requests", sa.Column("as_link", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.create_index("ix_requests_person", "requests", ["platform", "user_id", "id"])
+    op.create_index("ix_requests_chat", "requests", ["platform", "chat_id", "id"])
 
 
 def downgrade() -> None:
     """Take the schema back."""
+    op.drop_index("ix_requests_chat", "requests")
     op.drop_index("ix_requests_person", "requests")
     with op.batch_alter_table("requests") as requests:
         requests.drop_column("as_link")
         requests.drop_column("reply_to")
+        requests.drop_column("post_after")
     op.drop_table("uploads")
     op.drop_table("members")
     op.drop_table("chat_settings")

@@ -1,8 +1,10 @@
-"""Brings finished and failed jobs to the people who asked: one final edit per request, exactly once."""
+"""Brings finished and failed jobs to the people who asked: one final edit per request.
+
+It may be made twice when a crash falls between the edit and its note; as an edit, it shows the same again."""
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from contextlib import suppress
 from uuid import UUID
 
@@ -18,17 +20,19 @@ from shared.results import JobView, Results, error_view
 log = logging.getLogger(__name__)
 
 LOOK_INTERVAL = 5.0  # seconds between two looks when nobody nudges
-EDIT_TIMEOUT = 1800.0  # seconds one delivery may take: it may send a film; clients limit each call themselves
+EDIT_TIMEOUT = 5 * 3600.0  # seconds one delivery may take: it may send a film; clients limit each call
 HOLD = deliveries.CLAIM / 3  # seconds between two renewals of the claims of those under way
 GATHER = 0.01  # seconds after a round, in which the next one gathers: many ends cost one question
-PARALLEL = 16  # deliveries at once
+PARALLEL = 64  # deliveries of one platform at once: some send films, and the others shall not wait for them
 _NOTHING: dict[str, object] = {"note": None, "artifacts": (), "offers": None}  # of a result
 
 
 class Deliverer:
     """Takes pending deliveries, one at a time each, by a short claim in the database."""
 
-    def __init__(self, database: Database, clients: Mapping[str, MessageClient], results: Results) -> None:
+    def __init__(
+        self, database: Database, clients: MutableMapping[str, MessageClient], results: Results
+    ) -> None:
         self._database = database
         self._clients = clients
         self._results = results
@@ -36,9 +40,7 @@ class Deliverer:
         self._posted = Together(database, deliveries.posted_many, patience=0)
         self._delivered = Together(database, deliveries.delivered_many, patience=0)
         self._nudged = asyncio.Event()
-        self._free = asyncio.Event()
-        self._free.set()
-        self._under_way = 0
+        self._under_way: dict[str, set[asyncio.Task[None]]] = {}  # by platform
         self._showing: set[UUID] = set()  # requests with a chat call under way
 
     def nudge(self) -> None:
@@ -52,11 +54,12 @@ class Deliverer:
             while True:
                 self._nudged.clear()
                 try:
-                    while self._clients and await self._start_due(group):
+                    while self._clients and await self._start_due(group):  # noqa: ASYNC110 - it gathers
                         await asyncio.sleep(GATHER)
-                        await self._free.wait()
                 except (SQLAlchemyError, OSError) as error:
                     log.warning("deliveries have to wait: %s", error)
+                except Exception:
+                    log.exception("deliveries have to wait")
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_INTERVAL):
                         await self._nudged.wait()
@@ -69,17 +72,40 @@ class Deliverer:
                 async with self._database.write() as session:
                     await deliveries.hold(session, list(self._showing))
 
+    async def let_go(self, platform: str, patience: float) -> None:
+        """Deliver nothing more there; what is under way gets `patience` seconds, and is tried again later."""
+        self._clients.pop(platform, None)
+        if tasks := self._under_way.get(platform):
+            _, late = await asyncio.wait(tasks, timeout=patience)
+            for task in late:
+                task.cancel()
+            await asyncio.wait(tasks)
+
     async def _start_due(self, group: asyncio.TaskGroup) -> int:
         """Start what is due now, as much as there is room for; returns how many."""
+        room = {name: PARALLEL - len(self._under_way.setdefault(name, set())) for name in self._clients}
+        full = [name for name, slots in room.items() if slots <= 0]
+        names = [name for name in room if name not in full]
+        if not names:
+            return 0
         async with self._database.write() as session:
-            requests = await deliveries.claim(session, list(self._clients), PARALLEL - self._under_way)
+            requests = await deliveries.claim(session, names, min(room[name] for name in names))
             found = await jobs.get_many(session, [request.job_id for request in requests])
         for request in requests:
-            self._under_way += 1
-            group.create_task(self._deliver(request, found.get(request.job_id)))
-        if self._under_way >= PARALLEL:
-            self._free.clear()
+            self._start(group, request, found.get(request.job_id))
         return len(requests)
+
+    def _start(self, group: asyncio.TaskGroup, request: Request, job: Job | None) -> None:
+        under_way = self._under_way[request.platform]
+
+        def is_over(task: asyncio.Task[None]) -> None:
+            if len(under_way) >= PARALLEL:
+                self.nudge()  # there is room again
+            under_way.discard(task)
+
+        task = group.create_task(self._deliver(request, job))
+        under_way.add(task)
+        task.add_done_callback(is_over)
 
     async def _deliver(self, request: Request, job: Job | None) -> None:
         try:
@@ -88,9 +114,6 @@ class Deliverer:
             log.warning(
                 "request %s: the delivery could not be noted, so it is shown again: %s", request.id, error
             )
-        finally:
-            self._under_way -= 1
-            self._free.set()
 
     async def _try(self, request: Request, job: Job | None) -> None:
         try:

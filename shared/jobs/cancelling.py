@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from shared.database import db_now
 from shared.jobs.ending import announce, back_to_queue, cancelled
@@ -76,7 +77,14 @@ async def retry(session: AsyncSession, job_id: UUID) -> bool:
     told = {"error_code": None, "error_message": None, "stage": None}
     if not await changed(session, ended.values(**anew, **told, **back_to_queue(None))):
         return False
-    waiting = update(Request).where(Request.job_id == job_id, Request.cancelled.is_(False))
+    later = aliased(Request)  # one that took over the message: it is that one's now
+    taken = exists().where(
+        later.platform == Request.platform,
+        later.chat_id == Request.chat_id,
+        later.status_message == Request.status_message,
+        later.id > Request.id,
+    )
+    waiting = update(Request).where(Request.job_id == job_id, Request.cancelled.is_(False), ~taken)
     again = {"delivery": Delivery.PENDING, "delivery_after": None, "delivered_at": None}
     await session.execute(waiting.values(**again).execution_options(synchronize_session=False))
     await enqueue(session, job_id)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import bots.herald
+import shared.deliveries
 from tests.bots.scene import Scene, open_scene
 from tests.shared.conftest import connect, database, postgres
 
@@ -17,5 +18,6 @@ async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     """Where a herald works, and nobody waits long."""
     for name in ("TICK", "IDLE", "PAUSE"):
         monkeypatch.setattr(bots.herald, name, 0.01)
+    monkeypatch.setattr(shared.deliveries, "POST_CLAIM", 1.0)
     async with open_scene(tmp_path) as opened:
         yield opened

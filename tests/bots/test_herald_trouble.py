@@ -1,8 +1,13 @@
 """The herald outlives whatever the chat and the database do."""
 
+import asyncio
+
 import pytest
 
+import shared.deliveries
 from shared.chat.port import ChatMoved, MessageGone, Throttled
+from shared.models import Request
+from shared.results import JobView
 from tests.bots.scene import Outage, Scene, hows
 from tests.journeys.service import until
 
@@ -90,3 +95,28 @@ async def test_an_outage_of_the_database_is_outlived(scene: Scene, monkeypatch: 
         await scene.report(job, 1)
         await scene.shown(2)
     assert scene.chat.progress == [1]
+
+
+async def test_of_two_heralds_one_posts(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared.deliveries, "POST_CLAIM", 60.0)
+    requests = [await scene.request(await scene.job()) for _ in range(5)]
+    async with scene.herald(), scene.herald():
+        for request in requests:
+            await scene.posted(request)
+        await scene.looked()
+    assert hows(scene).count("post") == 5
+
+
+async def test_a_post_under_way_at_the_end_is_noted(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, real = asyncio.Event(), scene.chat.post
+
+    async def slow(request: Request, view: JobView) -> str:
+        begun.set()
+        await asyncio.sleep(0.2)
+        return await real(request, view)
+
+    monkeypatch.setattr(scene.chat, "post", slow)
+    request = await scene.request(await scene.job())
+    async with scene.herald():
+        await begun.wait()
+    assert (await scene.row(request)).status_message is not None

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 import migrations
 import shared.chat.deliver
-from shared import jobs
+from shared import deliveries, jobs
 from shared.chat.deliver import Deliverer
 from shared.chat.port import ChatMoved, Throttled
 from shared.database import Database, db_now
@@ -272,3 +272,34 @@ async def working(post: Post) -> AsyncIterator[None]:
     yield
     task.cancel()
     await asyncio.wait([task])
+
+
+async def test_a_platform_that_is_let_go_gets_nothing_more_and_its_calls_may_end(post: Post) -> None:
+    requests = await post.finished_job("m1", "m2")
+    post.chat.faults = [Fault.SILENT]
+    deliverer = post.make_deliverer()
+    running = asyncio.create_task(deliverer.run())
+
+    async def one_is_shown() -> bool:
+        return post.chat.calls == 2 and await post.pending() == 1
+
+    await until(one_is_shown)
+    await deliverer.let_go(PLATFORM, 0.05)
+    await post.finished_job("m3")
+    deliverer.nudge()
+    await asyncio.sleep(0.1)
+    assert post.chat.calls == 2
+    assert not running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await post.make_due()
+    await post.deliver_all()
+    assert [len(post.chat.results(request)) for request in requests] == [1, 1]
+
+
+async def test_a_request_started_anew_meanwhile_is_told_its_new_end(post: Post) -> None:
+    (request,) = await post.finished_job("m1")
+    async with post.database.write() as session:
+        await session.execute(update(Request).values(delivery_after=None))
+        await deliveries.delivered(session, request, "m1")
+    assert await post.pending() == 1

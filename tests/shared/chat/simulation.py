@@ -135,9 +135,14 @@ class Rows:
         active.sort(key=lambda job: (job.request.status_message is not None, job.asked))
         return [job.request for job in active[: values["most"]]]
 
-    async def execute(self, _: object, values: dict[str, Any]) -> None:
-        """`deliveries.posted`."""
-        self._requests[values["which"]].status_message = values["message"]
+    async def scalar(self, _: object) -> bool:
+        """`deliveries.claim_post`: there is one herald only."""
+        return True
+
+    async def execute(self, _: object, values: dict[str, Any] | None = None) -> None:
+        """`deliveries.posted`; `deliveries.release_post` changes nothing here."""
+        if values is not None:
+            self._requests[values["which"]].status_message = values["message"]
 
     async def views(self, job_ids: Sequence[UUID]) -> dict[UUID, JobView]:
         """`Follower.views`."""
