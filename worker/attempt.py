@@ -184,8 +184,7 @@ class Attempt:
         if transcripts.note:
             await self._describe(found, transcripts.note)
         await self.reporter.enter(Stage.STORE)
-        storage, retention = self._tools.storage, self._settings.retention
-        return await store_all(drafts, self.fence, storage, retention, self.reporter.stored)
+        return await store_all(drafts, self.fence, self._tools.storage, self._settings.retention)
 
     async def _media(self, fetched: Fetched) -> Draft:
         await self.reporter.enter(Stage.CONVERT)
