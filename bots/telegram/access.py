@@ -1,9 +1,8 @@
 """Who may use the bot: the settings' list, and what its owner has said since. Asked for every update."""
 
-import base64
-import hashlib
 import hmac
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,14 +10,15 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bots.telegram import pairing
+from bots.telegram.pairing import pairing_code
 from bots.telegram.reading import PLATFORM, Speaker
 from shared.database import Database, upsert
 from shared.models import Member, Role, table
 
 log = logging.getLogger(__name__)
 
-CODE_LENGTH = 8  # characters of five bits each
-PURPOSE = b"linkferry: who owns this telegram bot? "
+ID = re.compile(r"-?[1-9][0-9]{0,18}")  # Telegram's, of a person, a group or a channel
 
 
 class Standing(StrEnum):
@@ -44,19 +44,18 @@ class Known:
     name: str
 
 
-def pairing_code(keys: Sequence[str], token: str) -> str:
-    """What makes its sender the owner: the same in every process and after every start."""
-    bot_id = token.partition(":")[0].encode()
-    digest = hmac.new(keys[0].encode(), PURPOSE + bot_id, hashlib.sha256).digest()
-    return base64.b32encode(digest)[:CODE_LENGTH].decode()
+def standing(
+    roles: Mapping[str, Role], person: str, chat: str, *, has_owner: bool = True, is_channel: bool = False
+) -> Standing:
+    """The rule: the owner always; who is denied never; else who is allowed, or speaks in a group that is.
 
-
-def standing(roles: Mapping[str, Role], person: str, chat: str, *, has_owner: bool = True) -> Standing:
-    """The rule: the owner always; who is denied never; else who is allowed, or speaks in a group that is."""
+    A channel has to be allowed itself, for in its name a person could speak who is denied.
+    """
     mine, here = roles.get(person), roles.get(chat)
     if mine is Role.OWNER:
         return Standing.OWNER
-    if Role.DENIED not in (mine, here) and (mine is Role.ALLOWED or here is not None):
+    is_let_in = mine is Role.ALLOWED or (here is not None and not is_channel)
+    if is_let_in and Role.DENIED not in (mine, here):
         return Standing.ALLOWED
     return Standing.STRANGER if has_owner else Standing.UNOWNED
 
@@ -66,29 +65,33 @@ class Access:
 
     def __init__(self, database: Database, allowed: Sequence[str], keys: Sequence[str], token: str) -> None:
         self._database = database
-        self._code = pairing_code(keys, token)
-        self._given = dict.fromkeys(allowed, Role.ALLOWED)
-        self._owner = next((subject for subject in allowed if subject.isdecimal()), None)
+        self._keys = keys
+        self._token = token
+        ids = [subject for subject in allowed if ID.fullmatch(subject)]
+        if wrong := [subject for subject in allowed if subject not in ids]:
+            log.warning(
+                "LINKFERRY_TELEGRAM_ALLOWED takes the Telegram IDs of people and groups, not %s", wrong
+            )
+        self._given = dict.fromkeys(ids, Role.ALLOWED)
+        self._owner = next((subject for subject in ids if subject.isdecimal()), None)
         if self._owner is not None:
             self._given[self._owner] = Role.OWNER
-        for subject in allowed:
-            if not subject.lstrip("-").isdecimal():
-                log.warning(
-                    "LINKFERRY_TELEGRAM_ALLOWED takes the numbers of people and groups, not %r", subject
-                )
 
     async def standing(self, speaker: Speaker) -> Standing:
         """What this person may do in this chat."""
         wanted = or_(Member.subject.in_((speaker.user_id, speaker.chat_id)), Member.role == Role.OWNER)
         roles = self._merged(await self._stored(wanted))
-        has_owner = bool(self._given) or Role.OWNER in roles.values()
-        return standing(roles, speaker.user_id, speaker.chat_id, has_owner=has_owner)
+        has_owner = Role.OWNER in roles.values()
+        return standing(
+            roles, speaker.user_id, speaker.chat_id, has_owner=has_owner, is_channel=speaker.is_channel
+        )
 
     async def open_code(self) -> str | None:
-        """The pairing code while it counts: nobody owns the bot, and the settings name nobody."""
-        if self._given or await self._stored(Member.role == Role.OWNER):
+        """The pairing code while it counts: nobody owns the bot, and the settings name no person."""
+        if await self.owner() is not None:
             return None
-        return self._code
+        async with self._database.write() as session:
+            return pairing_code(self._keys, self._token, await pairing.make_salt(session))
 
     async def owner(self) -> str | None:
         """Whose bot it is."""
@@ -98,19 +101,21 @@ class Access:
         return owners[0].subject if owners else None
 
     async def pair(self, speaker: Speaker, code: str) -> bool:
-        """Make this person the owner, if the code is right and nobody was faster; True also when repeated."""
-        is_right = hmac.compare_digest(code.strip().upper().encode(), self._code.encode())
-        if not is_right or self._given:
+        """Make this person the owner, if the code is right and nobody was faster."""
+        if await self.owner() is not None:
             return False
         async with self._database.write() as session:
             if not self._database.is_sqlite:  # there, a write is alone anyway
                 await session.execute(text("LOCK TABLE members IN SHARE ROW EXCLUSIVE MODE"))
-            owners = select(Member.subject).where(Member.platform == PLATFORM, Member.role == Role.OWNER)
-            owner = await session.scalar(owners)
-            if owner is None:
-                await _store(session, speaker.user_id, Role.OWNER, speaker.name)
-                owner = speaker.user_id
-        return owner == speaker.user_id
+            salt = await pairing.salt_of(session)
+            if salt is None or await session.scalar(_OWNERS) is not None:
+                return False
+            right = pairing_code(self._keys, self._token, salt)
+            if not hmac.compare_digest(code.strip().upper().encode(), right.encode()):
+                return False
+            await _store(session, speaker.user_id, Role.OWNER, speaker.name)
+            await pairing.use_up(session)
+        return True
 
     async def give(self, subject: str, role: Role, name: str) -> bool:
         """Allow or deny a person or a group from now on; False for the owner, who stays."""
@@ -141,6 +146,7 @@ class Access:
         return self._given | roles | ({self._owner: Role.OWNER} if self._owner else {})
 
 
+_OWNERS = select(Member.subject).where(Member.platform == PLATFORM, Member.role == Role.OWNER)
 _RANK = {Role.OWNER: 0, Role.ALLOWED: 1, Role.DENIED: 2}
 
 

@@ -1,13 +1,12 @@
 """What only the owner can say, and how somebody becomes the owner."""
 
 import logging
-import re
 
 from telegram import Bot
 from telegram.error import TelegramError
 
 from bots.telegram import texts
-from bots.telegram.access import Access, Standing
+from bots.telegram.access import ID, Access, Standing
 from bots.telegram.menu import set_owners_menu
 from bots.telegram.reading import Person, Said
 from bots.telegram.replies import Replies
@@ -18,7 +17,6 @@ log = logging.getLogger(__name__)
 
 HERE = "here"
 PATIENCE = 10.0  # seconds to wait for a name
-_ID = re.compile(r"-?[1-9][0-9]{0,18}")
 
 
 class Owner:
@@ -67,7 +65,7 @@ class Owner:
             self._tell(said, texts.plain(texts.OWNER_STAYS))
 
     async def _whom(self, said: Said) -> Person | None:
-        """Whom the command means: a number, this group, or whoever wrote what it answers."""
+        """Whom the command means: an ID, this group, or whoever wrote what it answers."""
         speaker = said.speaker
         if not said.words:
             return said.replied
@@ -76,10 +74,10 @@ class Owner:
             return None
         if word == HERE:
             return None if speaker.is_private else Person(speaker.chat_id, speaker.chat_title)
-        return Person(word, await self._name(word)) if _ID.fullmatch(word) else None
+        return Person(word, await self._name(word)) if ID.fullmatch(word) else None
 
     async def _name(self, subject: str) -> str:
-        """The name that belongs to a number, as far as Telegram tells it to this bot."""
+        """The name that belongs to an ID, as far as Telegram tells it to this bot."""
         try:
             chat = await self._bot.get_chat(int(subject), read_timeout=PATIENCE)
         except TelegramError:

@@ -37,7 +37,10 @@ NEEDS_ADMIN = "Only an administrator of this group can change its settings."
 NOTHING_YET = "You have asked for nothing yet. Send me a link."
 BUSY = "I cannot reach my database; I go on with that by myself as soon as it is back."
 UNKNOWN_BUTTON = "I do not know that button any more; send the link again."
-WHOM = "Say whom: the number of a person or a group, 'here' in a group, or as a reply to what somebody wrote."
+WHOM = (
+    "Say whom: the Telegram ID of a person or a group, 'here' in a group, "
+    "or as a reply to what somebody wrote."
+)
 OWNER_STAYS = "The owner of this bot can always use it."
 
 
@@ -50,11 +53,19 @@ def refusal(standing: Standing, speaker: Speaker) -> str:
     """No, and how it could become a yes."""
     if standing is Standing.UNOWNED:
         return "Nobody owns this bot yet. If you run it, send me /start and the code that its log shows."
-    person = f"your number is <code>{escape(speaker.user_id)}</code>"
+    mine, here = f"<code>{escape(speaker.user_id)}</code>", f"<code>{escape(speaker.chat_id)}</code>"
     if speaker.is_private:
-        return f"Sorry, this bot serves only people its owner has allowed; {person}."
-    group = f"that of this group is <code>{escape(speaker.chat_id)}</code>"
-    return f"Sorry, this bot serves only people and groups its owner has allowed; {person}, {group}."
+        return f"Sorry, this bot serves only people its owner has allowed; your Telegram ID is {mine}."
+    if speaker.is_channel:
+        return (
+            "Sorry, I cannot see who writes in the name of a channel: write as yourself, or ask the owner of "
+            f"this bot to allow the channel; its Telegram ID is {mine}."
+        )
+    yours = "" if speaker.speaks_for_chat else f"your Telegram ID is {mine}, "
+    return (
+        "Sorry, this bot serves only people and groups its owner has allowed; "
+        f"{yours}the Telegram ID of this group is {here}."
+    )
 
 
 def usage(standing: Standing) -> str:

@@ -68,7 +68,7 @@ def lost(given: Any, kept: Any) -> list[Any]:
 
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
 def test_entities_of_recorded_updates_cover_what_they_name(path: Path) -> None:
-    begins = {"url": ("https://", "example."), "bot_command": ("/get",), "mention": ("@",)}
+    begins = {"url": ("https://", "example."), "bot_command": ("/get", "/allow"), "mention": ("@",)}
     for text, entity in marked(json.loads(path.read_text())):
         words = utf16.cut(text, entity["offset"], entity["length"])
         assert words.startswith(begins.get(entity["type"], (words,))) and not set(words) & set(" ,")
@@ -86,6 +86,6 @@ def marked(thing: Any) -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_there_is_an_update_of_every_kind() -> None:
-    assert len(FIXTURES) == 17
+    assert len(FIXTURES) == 23
     kinds = {kind for path in FIXTURES for kind in json.loads(path.read_text())} - {"update_id"}
     assert kinds == {"message", "edited_message", "channel_post", "callback_query", "my_chat_member"}

@@ -2,12 +2,15 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
-from bots.telegram.access import Access, Standing, pairing_code, standing
+from bots.telegram.access import Access, Standing, standing
+from bots.telegram.pairing import pairing_code
 from bots.telegram.reading import Speaker
-from shared.models import Role
+from shared.models import Member, Role
 from tests.bots.telegram.conftest import Chatting, chatting, settings_for
 from tests.telegram.double import TelegramDouble
 
@@ -36,10 +39,34 @@ def test_who_may_use_it_where(person: Role | None, group: Role | None, expected:
     assert standing({who: role for who, role in roles.items() if role}, "1", "-2") is expected
 
 
-def test_the_code_is_the_same_everywhere_but_not_for_every_bot() -> None:
-    code = pairing_code(KEYS, "7000:secret")
-    assert code == pairing_code([*KEYS, "another-key-0000002"], "7000:other") and len(code) == 8
-    assert code not in (pairing_code(KEYS, "7001:secret"), pairing_code(["another-key-0000002"], "7000:x"))
+@pytest.mark.parametrize(
+    ("channel", "group", "expected"),
+    [
+        (None, ALLOWED, Standing.STRANGER),
+        (ALLOWED, None, Standing.ALLOWED),
+        (ALLOWED, ALLOWED, Standing.ALLOWED),
+        (ALLOWED, DENIED, Standing.STRANGER),
+        (DENIED, ALLOWED, Standing.STRANGER),
+    ],
+)
+def test_in_the_name_of_a_channel_a_group_lets_nobody_in(
+    channel: Role | None, group: Role | None, expected: Standing
+) -> None:
+    roles = {who: role for who, role in (("-3", channel), ("-2", group)) if role}
+    assert standing(roles, "-3", "-2", is_channel=True) is expected
+
+
+def test_the_code_is_the_same_everywhere_but_not_for_every_bot_nor_twice() -> None:
+    code = pairing_code(KEYS, "7000:secret", "salt")
+    assert code == pairing_code([*KEYS, "another-key-0000002"], "7000:other", "salt") and len(code) == 8
+    others = (KEYS, "7001:secret", "salt"), (["another-key-0000002"], "7000:x", "salt"), (KEYS, "7000:x", "s")
+    assert code not in [pairing_code(*other) for other in others]
+
+
+async def code_in(log: pytest.LogCaptureFixture, telegram: TelegramDouble) -> str:
+    """The code that the log shows."""
+    await telegram.until(lambda: "send '/start" in log.text)
+    return log.text.partition("send '/start ")[2].partition("'")[0]
 
 
 async def test_whoever_has_the_code_owns_the_bot(
@@ -47,9 +74,8 @@ async def test_whoever_has_the_code_owns_the_bot(
 ) -> None:
     ann, bob = telegram.private(telegram.user("Ann")), telegram.private(telegram.user("Bob"))
     settings = settings_for(tmp_path / "data", telegram, secret_keys=tuple(KEYS))
-    code = pairing_code(KEYS, telegram.token)
     async with chatting(settings):
-        await telegram.until(lambda: code in caplog.text)
+        code = await code_in(caplog, telegram)
         await bob.sends("/start WRONGONE")
         await bob.shows("Nobody owns this bot yet.")
         await ann.sends(f"/start {code.lower()}")
@@ -67,23 +93,44 @@ async def test_whoever_has_the_code_owns_the_bot(
     assert code not in caplog.text, "a code that is dead is not shown"
 
 
-async def test_a_group_is_no_place_for_the_code(telegram: TelegramDouble, tmp_path: Path) -> None:
+async def test_a_group_is_no_place_for_the_code(
+    telegram: TelegramDouble, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     ann = telegram.user("Ann")
     group = telegram.group("Film club", ann)
     async with chatting(settings_for(tmp_path, telegram, secret_keys=tuple(KEYS))):
-        await group.sends(f"/start@linkferry_bot {pairing_code(KEYS, telegram.token)}")
+        await group.sends(f"/start@linkferry_bot {await code_in(caplog, telegram)}")
         await group.shows("Nobody owns this bot yet.")
 
 
-async def test_of_many_with_the_code_one_wins(chat: Chatting) -> None:
+def person(number: int) -> Speaker:
+    return Speaker(str(number), str(number), f"person {number}", is_private=True)
+
+
+async def test_of_many_with_the_code_one_wins_and_it_is_dead(chat: Chatting) -> None:
     access = Access(chat.parts.database, (), KEYS, "7000:x")
-    code = pairing_code(KEYS, "7000:x")
-    people = [Speaker(str(n), str(n), f"person {n}", is_private=True) for n in range(1, 9)]
-    won = await asyncio.gather(*(access.pair(person, code) for person in people))
+    assert not await access.pair(person(1), pairing_code(KEYS, "7000:x", "")), "no code was shown yet"
+    code = await access.open_code()
+    assert code is not None and code == await Access(chat.parts.database, (), KEYS, "7000:x").open_code()
+    people = [person(number) for number in range(1, 9)]
+    won = await asyncio.gather(*(access.pair(one, code) for one in people))
     assert won.count(True) == 1
     winner = people[won.index(True)]
     assert await access.owner() == winner.user_id and await access.open_code() is None
-    assert await access.pair(winner, code), "the same update again"
+    assert [known.subject for known in await access.everybody()] == [winner.user_id]
+    async with chat.parts.database.write() as session:
+        await session.execute(delete(Member))
+    assert not await access.pair(winner, code)
+    assert await access.open_code() not in (code, None), "whoever reads an old log owns nothing"
+
+
+async def test_a_group_in_the_settings_owns_nothing(chat: Chatting, caplog: pytest.LogCaptureFixture) -> None:
+    access = Access(chat.parts.database, ("-5", "@ann", "٣", "7 8"), KEYS, "7000:x")
+    assert "not ['@ann', '٣', '7 8']" in caplog.text
+    assert [(known.subject, known.role) for known in await access.everybody()] == [("-5", ALLOWED)]
+    assert await access.standing(person(9)) is Standing.UNOWNED
+    assert await access.pair(person(9), (await access.open_code() or "").lower())
+    assert await access.standing(person(9)) is Standing.OWNER
 
 
 async def test_everyone_else_gets_one_polite_sentence_on_every_handler(chat: Chatting) -> None:
@@ -129,6 +176,30 @@ async def test_the_owner_allows_and_denies(chat: Chatting) -> None:
     assert [line.split(" ")[0] for line in users] == ["owner", "allowed", "denied"]
 
 
+async def test_who_writes_in_other_names(chat: Chatting) -> None:
+    group = chat.group()
+    await group.sends("/allow here", by=chat.ann)
+    await group.shows("may use me from now on")
+    room, marks = group.room.described(), [{"type": "bot_command", "offset": 0, "length": 4}]
+
+    def says(text: str, voice: dict[str, Any], bot_id: int, name: str) -> None:
+        sender = {"id": bot_id, "is_bot": True, "first_name": name, "username": f"{name}Bot"}
+        body = group.new_message(None, None, None) | {"from": sender, "sender_chat": voice}
+        group.deliver("message", body | {"text": text, "entities": marks})
+
+    channel = {"id": -1001900000001, "title": "Film news", "type": "channel"}
+    says(f"/get {LINK}1", channel, 136817688, "Channel")
+    refusal = await group.shows("I cannot see who writes in the name of a channel")
+    assert "its Telegram ID is -1001900000001" in refusal.text
+    says(f"/get {LINK}2", room, 1087968824, "GroupAnonymous")
+    await group.shows("Queued")
+    await group.sends("/allow -1001900000001", by=chat.ann)
+    await group.shows("(-1001900000001) may use me from now on")
+    says(f"/get {LINK}3", channel, 136817688, "Channel")
+    await chat.telegram.until(lambda: sum("Queued" in one.text for one in group.messages) == 2)
+    assert [one.user_id for one in await chat.requests()] == [str(group.id), "-1001900000001"]
+
+
 async def test_the_owner_stays_and_nonsense_is_told_so(chat: Chatting) -> None:
     await chat.private.sends(f"/deny {chat.ann.id}")
     await chat.private.shows("The owner of this bot can always use it.")
@@ -148,6 +219,6 @@ async def test_the_settings_name_the_owner(chat: Chatting) -> None:
     access = Access(chat.parts.database, ("-5", "77", "78"), KEYS, "7000:x")
     roles = {known.subject: known.role for known in await access.everybody()}
     assert roles == {"77": OWNER, "78": ALLOWED, "-5": ALLOWED}
-    assert not await access.pair(Speaker("9", "9", "", is_private=True), pairing_code(KEYS, "7000:x"))
+    assert await access.open_code() is None and not await access.pair(person(9), "ANYTHING")
     assert await access.give("78", DENIED, "Eve")
     assert not (await access.standing(Speaker("-5", "78", "", is_private=False))).may_use

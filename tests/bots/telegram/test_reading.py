@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from telegram import Update
 
-from bots.telegram.reading import Incoming, Left, Moved, Pressed, Said, read
+from bots.telegram.reading import Incoming, Left, Moved, Person, Pressed, Said, read
 
 RECORDED = Path(__file__).parents[2] / "telegram" / "updates"
 LINK = "https://example.com/watch?v=abc123"
@@ -41,7 +41,7 @@ def group(text: str, **more: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "name", ["plain-link-private", "photo-caption-link", "forwarded-from-channel", "emoji-before-link",
-             "text-link", "mention-group", "topic-message", "reply-get-to-link"],
+             "text-link", "mention-group", "topic-message", "reply-get-to-link", "external-reply"],
 )  # fmt: skip
 def test_the_link_is_found_wherever_it_stands(name: str) -> None:
     text = text_of(recorded(name))
@@ -159,10 +159,38 @@ def test_other_bots_and_service_messages_say_nothing() -> None:
 
 
 def test_an_anonymous_administrator_speaks_for_the_group() -> None:
-    base = recorded("mention-group")["message"]
-    anonymous = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
-    said = meaning(group(f"/get {LINK}", **{"from": anonymous, "sender_chat": base["chat"]}))
-    assert isinstance(said, Said) and said.speaker.speaks_for_chat
+    said = meaning(recorded("anonymous-admin"))
+    assert isinstance(said, Said) and said.speaker.speaks_for_chat and not said.speaker.is_channel
+    assert said.speaker.user_id == said.speaker.chat_id
+
+
+def test_who_writes_as_a_channel_is_that_channel() -> None:
+    raw = recorded("channel-sender")
+    said = meaning(raw)
+    assert isinstance(said, Said) and said.speaker.is_channel and not said.speaker.speaks_for_chat
+    assert (said.speaker.user_id, said.speaker.name) == ("-1001900000001", "Film news")
+    allow = meaning(group("/allow", reply_to_message=raw["message"]))
+    assert isinstance(allow, Said) and allow.replied == Person("-1001900000001", "Film news")
+    assert meaning(raw | {"message": raw["message"] | {"is_automatic_forward": True}}) is None
+
+
+def test_an_album_is_one_wish() -> None:
+    assert text_of(recorded("album-caption")).endswith(LINK)
+    assert meaning(recorded("album-rest")) is None
+
+
+def test_a_contact_is_a_person() -> None:
+    said = meaning(recorded("reply-allow-to-contact"))
+    assert isinstance(said, Said) and said.replied == Person("7000000002", "Bob Ray")
+
+
+def test_a_reply_to_a_message_elsewhere_takes_the_link_that_telegram_tells() -> None:
+    raw = recorded("external-reply")
+    assert text_of(raw).split() == ["/get", "720p", LINK]
+    raw["message"]["quote"] = {"text": "Look", "position": 0}
+    assert text_of(raw).split() == ["/get", "720p", LINK], "the one that is previewed"
+    del raw["message"]["external_reply"]["link_preview_options"]
+    assert text_of(raw).split() == ["/get", "720p"]
 
 
 def test_what_no_database_takes_is_left_out() -> None:
