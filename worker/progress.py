@@ -73,6 +73,10 @@ class Reporter:
         self._progress = {"fraction": round(fraction, 4)}
         self._changed.set()
 
+    def stored(self, fraction: float) -> None:
+        """How much a storage that takes a while has, from 0 to 1."""
+        self.converted(fraction)
+
     async def _write_changes(self) -> None:
         row_due, is_owed = time.monotonic() + FIRST_ROW, False
         while True:
