@@ -94,6 +94,10 @@ class Town:
         await self.until(lambda: self.cluster.bytes_of(str(job["id"])) > 100_000)
         return str(job["id"])
 
+    async def sends_a_film(self, before: int) -> None:
+        """Wait until the bots have begun to send one more film than so many."""
+        await self.until(lambda: len(self.telegram.made("editMessageMedia")) > before)
+
     def film(self) -> bytes:
         """What the site has."""
         return self.cluster.site.root.joinpath("media/sample.mp4").read_bytes()
@@ -210,7 +214,7 @@ async def test_bots_killed_while_a_film_is_sent_bring_it_once(town: Town) -> Non
         town.telegram.hang_next("editMessageMedia", applies=applies)
         sent = len(town.telegram.made("editMessageMedia"))
         await town.chat.sends(f"/get {town.cluster.link()}")
-        await town.until(lambda before=sent: len(town.telegram.made("editMessageMedia")) > before)
+        await town.sends_a_film(sent)
         if applies:
             await town.until(lambda: is_film(town.chat.messages[-1]))
         await town.kill(bots)
