@@ -1,11 +1,12 @@
 """Status messages in Telegram: posted, edited, and in the end turned into the result itself."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from telegram import Bot
-from telegram.error import NetworkError
+from telegram.error import BadRequest, TelegramError
 
 from shared.chat.pace import Window
 from shared.chat.telegram.bot import is_cloud
@@ -25,7 +26,8 @@ log = logging.getLogger(__name__)
 
 BASE = 3.0  # seconds between two progress edits of one message, at least
 CLOUD_LIMIT, OWN_LIMIT = 50_000_000, 2_000_000_000  # bytes a bot may send, by whose server it speaks through
-STUBBORN = 3  # deliveries that failed, after which a link will do when the file fails once more
+STUBBORN = 3  # deliveries that failed, after which less will do: a link for the file, words for a message
+LONG = CLOUD_LIMIT  # bytes of an upload that is then not begun once more; shorter ones get another chance
 
 TOO_LARGE = "This is larger than the {limit} that a bot may send here."
 NOT_TAKEN = "Telegram did not take the file itself."
@@ -68,6 +70,9 @@ class TelegramClient(Calls):
         except LinksRefused as refused:
             self._give_up_links(refused)
             return await self._post(request, view)
+        except BadRequest as error:
+            self._go_plain(request, error)
+            return await self._post(request, view, is_plain=True)
 
     async def edit(self, request: Request, message: str, view: JobView) -> None:
         """See `MessageClient.edit`. A result turns the message into the file, where Telegram takes it."""
@@ -76,9 +81,15 @@ class TelegramClient(Calls):
         except LinksRefused as refused:
             self._give_up_links(refused)
             await self._edit(request, message, view)
+        except BadRequest as error:
+            self._go_plain(request, error)
+            await self._restate(request, message, self._shown(request, view, is_plain=True))
 
-    async def _post(self, request: Request, view: JobView) -> str:
-        shown = status(view, request.id, can_link=self._can_link)
+    def _shown(self, request: Request, view: JobView, **how: Any) -> Callable[..., Message]:
+        return partial(status, view, request.id, can_link=self._can_link, **how)
+
+    async def _post(self, request: Request, view: JobView, **how: Any) -> str:
+        shown = self._shown(request, view, **how)()
         return await self.say(
             request.chat_id,
             shown.text_html,
@@ -91,13 +102,18 @@ class TelegramClient(Calls):
         is_result = view.state is JobState.DONE and view.offers is None
         parcel = parcel_of(view) if is_result else None
         transcript = await self._shelf.text(parcel.artifact) if parcel else ""
-        shown = partial(status, view, request.id, can_link=self._can_link, transcript=transcript)
+        shown = self._shown(request, view, transcript=transcript)
         because = self._why_not(request, parcel)
         if parcel and because is None:
             if await self._bring(request, message, parcel, shown(carries_file=True)):
                 return
             because = NOT_TAKEN
-        told = shown(because=because or "")
+        await self._restate(request, message, shown, because or "")
+
+    async def _restate(
+        self, request: Request, message: str, shown: Callable[..., Message], because: str = ""
+    ) -> None:
+        told = shown(because=because)
         try:
             await self.restate(request.chat_id, message, told.text_html, told.buttons)
         except OtherKind:  # the file is there: it was sent before, and the answer was lost
@@ -110,7 +126,7 @@ class TelegramClient(Calls):
             return await self._carrier.bring(
                 request.chat_id, message, parcel, caption.text_html, caption.buttons
             )
-        except NetworkError as error:
+        except (TelegramError, OSError) as error:
             if request.delivery_failures < STUBBORN:
                 raise
             # a text may get through where the file does not; where neither does, all is tried again later
@@ -123,7 +139,16 @@ class TelegramClient(Calls):
             return ""
         if parcel.artifact.size_bytes > self._max_upload:
             return TOO_LARGE.format(limit=size_words(self._max_upload))
+        if parcel.artifact.size_bytes > LONG and request.delivery_failures >= STUBBORN:
+            return NOT_TAKEN
         return None
+
+    @staticmethod
+    def _go_plain(request: Request, error: BadRequest) -> None:
+        """Telegram refuses what we say for a reason we do not know: it would do so for ever."""
+        if request.delivery_failures < STUBBORN:
+            raise error
+        log.warning("request %s: plain words after %d tries: %s", request.id, STUBBORN, error)
 
     def _give_up_links(self, refused: LinksRefused) -> None:
         """Go on without buttons that lead to us: what Telegram takes as an address, only Telegram knows."""

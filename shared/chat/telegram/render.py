@@ -1,7 +1,7 @@
 """What a status message in Telegram reads, and the buttons under it. Pure: a view goes in, HTML comes out."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from itertools import islice
@@ -30,7 +30,11 @@ MADE = {
 
 GONE = "The files are no longer kept; send the link again."
 NO_PUBLIC_URL = (
-    "LINKFERRY_PUBLIC_URL is not set to a public address, so this link works on Linkferry's own machine only:"
+    "Its link opens only on the machine that I run on. Ask the owner of this bot to give it a public address."
+)
+ONE_FILE = (
+    "A message holds one file; for another send /subs and the link with one language and one format, "
+    "like /subs LINK en srt."
 )
 _PRIVATE_HOSTS = ("localhost", "local", "internal", "lan", "home.arpa")
 
@@ -63,12 +67,13 @@ def status(
     carries_file: bool = False,
     because: str = "",
     transcript: str = "",
+    is_plain: bool = False,
 ) -> Message:
     """The status message of a request.
 
     `can_link`: Telegram takes buttons with our links, see `is_linkable`. `carries_file`: the result itself is
     in the message, and this is its caption. `because`: why it is not, one sentence. `transcript`: its text,
-    which is quoted where all of it fits.
+    which is quoted where all of it fits. `is_plain`: words only, for when Telegram takes nothing else.
     """
     limit = MAX_CAPTION if carries_file else MAX_TEXT
     lines, buttons = [_title(view)], _buttons(view, request_id, can_link)
@@ -80,7 +85,11 @@ def status(
             lines = _with_quote(lines, transcript, limit)
     else:
         lines += _going(view)
-    return Message(compose(lines, limit), buttons)
+    if is_plain:
+        links = [Line(f"{each.label}: {each.url}") for row in buttons for each in row if each.url]
+        lines, buttons = [replace(line, tag="") for line in (*lines, *links)], ()
+    words = compose(lines, limit)  # Telegram refuses a message without any
+    return Message(words or ("" if carries_file else view.state.capitalize()), buttons)
 
 
 def is_linkable(url: str) -> bool:
@@ -181,11 +190,14 @@ def _where(view: JobView, can_link: bool, carries_file: bool, because: str) -> l
     if main is None:
         return [] if carries_file else [Line(GONE)]
     lines = [] if carries_file else [Line(because)]
-    if can_link and main.expires_at is not None:
-        return [*lines, Line(f"Links work until {_moment(main.expires_at)}")]
-    if carries_file or can_link:
-        return lines
-    return [*lines, Line(NO_PUBLIC_URL), Line(main.download_url or "", "code")]
+    until = _moment(main.expires_at) if main.expires_at else ""
+    if can_link:
+        return [*lines, Line(f"Links work until {until}" if until else "")]
+    if not carries_file:
+        lines += [Line(NO_PUBLIC_URL), Line(main.download_url or "", "code")]
+        lines += [Line(f"It works until {until}" if until else "")]
+    others = [each for each in written(view) if each is not main]
+    return [*lines, Line(ONE_FILE if others else "")]
 
 
 def _moment(when: datetime) -> str:
@@ -220,8 +232,10 @@ def _links(view: JobView) -> Rows:
         return ()
     first = []
     if main.kind in PLAYED:
-        first = [Button("Watch" if main.kind is ArtifactKind.VIDEO else "Listen", url=main.url)]
-        first += [Button("Download", url=main.download_url)]
+        label = "Watch" if main.kind is ArtifactKind.VIDEO else "Listen"
+        first = [Button(label, url=view.watch_url or main.url), Button("Download", url=main.download_url)]
+    elif view.watch_url:
+        first = [Button("Read", url=view.watch_url)]
     tracks = written(view)
     several = {each.language for each in tracks}, {each.format for each in tracks}
     labelled = [Button(_label(each, *several), url=each.download_url) for each in tracks[:MOST_TRACKS]]

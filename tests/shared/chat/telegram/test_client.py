@@ -6,6 +6,7 @@ import pytest
 from telegram.error import BadRequest, NetworkError
 
 from shared.chat.port import ChatMoved, MessageGone, Throttled
+from shared.chat.telegram.client import STUBBORN
 from shared.chat.telegram.render import Button
 from shared.models import JobState, Stage
 from shared.results import JobView
@@ -157,6 +158,18 @@ async def test_what_may_be_tried_again_comes_as_it_is(desk: Desk) -> None:
     desk.telegram.fail_next("sendMessage", 400, description="Bad Request: can't parse entities: x")
     with pytest.raises(BadRequest):
         await desk.client.post(request, QUEUED)
+
+
+async def test_what_telegram_never_takes_is_said_in_plain_words_in_the_end(desk: Desk) -> None:
+    chat = private(desk)
+    request = await desk.asks(chat, delivery_failures=STUBBORN)
+    desk.telegram.fail_next("sendMessage", 400, description="Bad Request: BUTTON_TYPE_INVALID")
+    message = await desk.client.post(request, QUEUED)
+    assert (chat.messages[0].html, chat.messages[0].labels) == ("A &lt;b&gt; &amp; @\u2060film\nQueued", [])
+    failed = a_view(JobState.FAILED, title="Film", error=an_error("No."))
+    desk.telegram.fail_next("editMessageText", 400, description="Bad Request: can't parse entities: x")
+    await desk.client.edit(request, message, failed)
+    assert (chat.messages[0].html, chat.messages[0].labels) == ("Film\nNo.", [])
 
 
 async def test_plain_answers_and_their_edits(desk: Desk) -> None:

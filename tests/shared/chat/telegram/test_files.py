@@ -8,7 +8,8 @@ import pytest
 from telegram.error import NetworkError, TimedOut
 
 from shared.chat.port import MessageGone, Throttled
-from shared.chat.telegram import calls
+from shared.chat.telegram import calls, client
+from shared.chat.telegram.carrier import Carrier
 from shared.chat.telegram.client import NOT_TAKEN, STUBBORN, TelegramClient
 from shared.chat.telegram.render import NO_PUBLIC_URL
 from shared.models import Artifact, ArtifactKind, JobState, Request
@@ -115,7 +116,7 @@ async def test_a_transcript_is_a_document_with_its_words_in_a_quote(desk: Desk, 
     assert (shown.media.kind, shown.media.name) == ("document", "Talk.en.txt")
     assert "transcript · English · made automatically · srt 2 B, txt 17 B" in shown.html
     assert "<blockquote expandable>One &lt;two&gt;\nthree.</blockquote>" in shown.html
-    assert shown.labels == ["Transcript SRT", "Transcript TXT"]
+    assert shown.labels == ["Read", "Transcript SRT", "Transcript TXT"]
 
 
 async def test_captions_alone_are_a_document_without_a_quote(desk: Desk, chat: Chat) -> None:
@@ -232,6 +233,30 @@ async def test_a_film_that_never_arrives_comes_as_a_link_in_the_end(desk: Desk, 
             await desk.shows(request)
         request.delivery_failures += 1
     desk.telegram.faults.drop_next("editMessageMedia")
+    await desk.shows(request)
+    assert NOT_TAKEN in chat.messages[-1].text
+
+
+async def test_a_long_film_that_never_arrived_is_not_begun_again(
+    desk: Desk, chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "LONG", 3)
+    await desk.shows(await film_asked_for(desk, chat, delivery_failures=STUBBORN))
+    assert NOT_TAKEN in only(chat).text and only(chat).labels == ["Watch", "Download"]
+    assert desk.telegram.made("editMessageMedia") == []
+
+
+async def test_a_file_that_cannot_be_read_comes_as_a_link_in_the_end(
+    desk: Desk, chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise PermissionError("not for you")
+
+    monkeypatch.setattr(Carrier, "_upload", broken)
+    request = await film_asked_for(desk, chat)
+    with pytest.raises(PermissionError):
+        await desk.shows(request)
+    request.delivery_failures = STUBBORN
     await desk.shows(request)
     assert NOT_TAKEN in chat.messages[-1].text
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.chat.telegram.markup import MAX_CAPTION, MAX_TEXT, cut, units
-from shared.chat.telegram.render import GONE, NO_PUBLIC_URL, Message, is_linkable, status
+from shared.chat.telegram.render import GONE, NO_PUBLIC_URL, ONE_FILE, Message, is_linkable, status
 from shared.models import ArtifactKind, JobState, Stage
 from shared.results import JobView
 from tests.shared.chat.telegram.views import ASKED, HOST, a_file, a_view, an_error
@@ -110,8 +110,43 @@ def test_without_a_public_address_a_film_in_the_message_needs_no_word_about_it()
     assert lines(view, can_link=False)[2:] == [
         NO_PUBLIC_URL,
         f"<code>{HOST}/save/video/Film.mp4</code>",
+        "It works until 24 Nov 15:04 UTC",
     ]
-    assert buttons(view, can_link=False) == []
+    assert buttons(view, can_link=False) == [] and "LINKFERRY_" not in NO_PUBLIC_URL
+
+
+def test_without_a_public_address_it_says_how_to_get_the_other_files() -> None:
+    text, cues = (a_file(kind, form, language="en", source="manual") for kind, form in (
+        (ArtifactKind.TRANSCRIPT, "txt"), (ArtifactKind.CAPTIONS, "srt"),
+    ))  # fmt: skip
+    for files, says in (((FILM, text), True), ((text, cues), True), ((text,), False), ((FILM,), False)):
+        view = a_view(JobState.DONE, title="Film", artifacts=files)
+        for carries in (True, False):
+            assert (lines(view, can_link=False, carries_file=carries)[-1] == ONE_FILE) is says
+        assert ONE_FILE not in lines(view), "with links there are buttons"
+
+
+def test_watch_leads_to_the_page_that_plays_it() -> None:
+    page = "https://ferry.example.org/w/token"
+    film = a_view(JobState.DONE, artifacts=(FILM,), watch_url=page)
+    assert buttons(film)[0] == [("Watch", page), ("Download", f"{HOST}/save/video/Film.mp4")]
+    text = a_file(ArtifactKind.TRANSCRIPT, "txt", language="en", source="manual")
+    talk = a_view(JobState.DONE, artifacts=(text,), watch_url=page)
+    assert [row[0] for row in buttons(talk)] == [
+        ("Read", page), ("Transcript", f"{HOST}/save/transcript/Film.txt"),
+    ]  # fmt: skip
+
+
+def test_plain_words_have_no_markup_and_no_buttons_but_the_links() -> None:
+    view = a_view(JobState.DONE, title="A <film>", artifacts=(FILM,))
+    message = shown(view, is_plain=True)
+    assert message.buttons == () and "<b>" not in message.text_html
+    assert message.text_html.splitlines()[0] == "A &lt;film&gt;"
+    assert message.text_html.endswith(f"\nDownload: {HOST}/save/video/Film.mp4")
+
+
+def test_no_message_is_empty() -> None:
+    assert lines(a_view(JobState.FAILED, error=an_error(""))) == ["Failed"]
 
 
 def test_transcripts_say_their_language_and_who_made_them() -> None:
@@ -172,7 +207,7 @@ def test_only_addresses_that_others_can_open_become_buttons(address: str, fits: 
     assert is_linkable(address) is fits
 
 
-@given(st.text(alphabet=st.characters(), max_size=50), st.integers(1, 60))
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=50), st.integers(1, 60))
 def test_a_cut_text_is_no_longer_than_asked_and_still_a_text(text: str, most: int) -> None:
     short = cut(text, most)
     assert units(short) <= most
@@ -212,6 +247,7 @@ def test_no_words_of_a_site_break_the_markup_or_the_limits(data: st.DataObject) 
         carries_file=carries,
         because=wild(),
         transcript=wild(),
+        is_plain=data.draw(st.booleans()),
     )
     seen, _ = parse_html(message.text_html)
     assert utf16.length(seen) <= (MAX_CAPTION if carries else MAX_TEXT)
