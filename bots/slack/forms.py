@@ -45,7 +45,7 @@ class Forms:
         try:
             commands = _commands(filled)
         except _Mistake as mistake:
-            return {mistake.where: texts.named(str(mistake))}
+            return {mistake.where: str(mistake)}
         said = Said(filled.speaker, "", filled.event)
         answer = await self._bot.stored(filled.speaker, self._bot.take(commands, said))
         if answer is not None:  # nothing that a form asks for is answered
@@ -61,8 +61,7 @@ class Forms:
             request_id = UUID(hex=filled.note)
             asked = await self._bot.stored(filled.speaker, self._bot.mine(request_id, filled.speaker))
         except (Refused, ValueError) as refused:
-            sentence = str(refused) if isinstance(refused, Refused) else texts.UNKNOWN_BUTTON
-            return {"who": texts.named(sentence)}
+            return {"who": texts.why(refused) if isinstance(refused, Refused) else texts.UNKNOWN_BUTTON}
         speaker = filled.speaker
         if private or channel is None:
             self._bot.replies.tell(speaker, texts.transcript(asked.view))
@@ -101,7 +100,7 @@ def _commands(filled: Filled) -> tuple[Command, ...]:
     try:
         parse(link)
     except (CommandError, JobError) as error:
-        raise _Mistake("link", str(error)) from error
+        raise _Mistake("link", texts.why(error)) from error
     if values.get("format") == views.TRANSCRIPT:
         line = f"/subs {link} {languages}"
     else:
@@ -110,4 +109,4 @@ def _commands(filled: Filled) -> tuple[Command, ...]:
     try:
         return parse(line)
     except (CommandError, JobError) as error:
-        raise _Mistake("languages" if languages else "link", str(error)) from error
+        raise _Mistake("languages" if languages else "link", texts.why(error)) from error

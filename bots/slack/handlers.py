@@ -57,7 +57,7 @@ class SlackBot:
         try:
             await self.stored(pressed.speaker, self._press(pressed))
         except (Refused, JobError) as refused:
-            self.replies.tell(pressed.speaker, texts.sentence(str(refused)))
+            self.replies.tell(pressed.speaker, texts.refusal(refused))
 
     async def called(self, called: Called) -> None:
         """The shortcut that asks for a link."""
@@ -106,10 +106,8 @@ class SlackBot:
     async def _said(self, said: Said) -> Message | None:
         try:
             return await self.take(parse(said.text), said)
-        except (CommandError, Refused) as error:
-            return texts.sentence(str(error))
-        except JobError as error:
-            return texts.sentence(error.message)
+        except (CommandError, JobError, Refused) as error:
+            return texts.refusal(error)
 
     async def _do(self, command: Command, said: Said, number: int) -> Message | None:
         asker = said.speaker.asker()

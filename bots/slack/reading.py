@@ -18,8 +18,8 @@ MAX_URL = 250  # characters of an answer's address: it is kept with the request
 _ID = re.compile(r"[A-Z0-9]{1,32}")
 _TS = re.compile(r"[0-9]{1,16}\.[0-9]{1,16}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # no database takes them
-_MARKUP = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
 _LINK = re.compile(r"(?:https?|ftp|mailto|tel):", re.IGNORECASE)
+_MARKUP = re.compile(rf"<((?:[@#!]|{_LINK.pattern})[^<>|]*)(?:\|([^<>]*))?>", re.IGNORECASE)
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
 _NAMED = re.compile(rf"\s*/?({'|'.join(USAGE)})(?!\S)", re.IGNORECASE)
 _WORDS_ONLY = ("status", "cancel", "find", "help")  # what stands behind them is never a link
@@ -131,7 +131,7 @@ def read_command(body: Payload, names: Mapping[str, str]) -> Said | None:
 def read_mention(body: Payload) -> Said | None:
     """`@Linkferry https://...`, in a channel or a thread."""
     event = _map(body.get("event"))
-    if not _is_fresh(event):
+    if event.get("type") != "app_mention" or not _is_fresh(event):
         return None
     return _event(body, event, Way.MENTION)
 
@@ -139,7 +139,7 @@ def read_mention(body: Payload) -> Said | None:
 def read_message(body: Payload) -> Said | None:
     """A direct message. The app's own ones, edits, and messages in channels mean nothing."""
     event = _map(body.get("event"))
-    if event.get("channel_type") != "im" or not _is_fresh(event):
+    if (event.get("type"), event.get("channel_type")) != ("message", "im") or not _is_fresh(event):
         return None
     return _event(body, event, Way.DIRECT)
 
@@ -149,7 +149,8 @@ def read_home(body: Payload) -> HomeOpened | None:
     event = _map(body.get("event"))
     user = event.get("user")
     speaker = _speaker(_team(body), user, user, Way.HOME)
-    return HomeOpened(speaker) if speaker and event.get("tab") == "home" else None
+    is_home = event.get("type") == "app_home_opened" and event.get("tab") == "home"
+    return HomeOpened(speaker) if speaker and is_home else None
 
 
 def read_press(body: Payload) -> Pressed | None:
@@ -224,7 +225,7 @@ def spoken(text: str) -> str:
     named = _NAMED.match(text)
     if named is None:
         return undone(text)
-    name, rest = named[1].lower(), text[named.end() :]
+    name, rest = named[1].lower(), text[named.end() :].strip()
     return f"/{name} {_shown(rest) if name in _WORDS_ONLY else undone(rest)}".strip()
 
 

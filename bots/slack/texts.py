@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from bots.commands import HINT, USAGE
-from bots.desk import Asked
+from bots.desk import Asked, Refused
 from shared.chat.slack.blocks import (
     MAX_FALLBACK,
     MAX_SECTION,
@@ -21,6 +21,7 @@ from shared.chat.slack.blocks import (
 from shared.chat.slack.render import main_artifact, status, written
 from shared.chat.slack.text import cut, escape, fitting, foreign, link, one_line
 from shared.chat.words import describe, share, stage_words, time_words
+from shared.errors import CommandError, JobError
 from shared.models import JobState
 from shared.results import JobView
 from shared.settings import UMBRELLA
@@ -47,6 +48,16 @@ _COMMAND = re.compile(rf"(?<![\w/.])/({'|'.join(USAGE)})\b")
 def sentence(text: str) -> Message:
     """One sentence of ours, with the names that commands have in Slack."""
     return message(named(text))
+
+
+def refusal(error: Refused | CommandError | JobError) -> Message:
+    """No, and why."""
+    return sentence(why(error))
+
+
+def why(error: Refused | CommandError | JobError) -> str:
+    """The words of a refusal."""
+    return named(error.message if isinstance(error, JobError) else str(error))
 
 
 def named(text: str) -> str:
@@ -86,7 +97,7 @@ def told(asked: Asked) -> Message:
     lines = [f"`{asked.short_id}` *{title_of(view).replace('*', '∗')}*", state_of(view)]
     if view.state is JobState.DONE:
         lines += [link(each.url or "", describe(each)) for each in view.artifacts[:MOST_FILES]]
-    elif view.error is not None:
+    elif view.state is JobState.FAILED and view.error is not None:
         lines.append(foreign(view.error.message, MAX_SECTION // 2))
     return _lines(lines)
 

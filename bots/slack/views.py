@@ -15,8 +15,7 @@ FETCH_LINK = "fetch_link"  # the shortcut on messages
 TRANSCRIPT = "transcript"  # among the formats: no film at all
 CHANNEL, PRIVATE = "channel", "private"
 
-MAX_INPUT = 2000  # characters of a link
-MAX_WORDS = 200  # characters of other inputs
+MAX_WORDS = 200  # characters of an input
 
 View = dict[str, Any]
 
@@ -30,7 +29,7 @@ def fetch_form() -> View:
         "Fetch a link",
         "Fetch",
         [
-            _input("link", "Link", {"type": "url_text_input", "max_length": MAX_INPUT}),
+            _input("link", "Link", {"type": "url_text_input"}),
             _input("quality", "Quality", _select([(each, each) for each in Quality], Quality.P1080)),
             _input("format", "Format", _select(formats, MediaFormat.MP4)),
             _input(

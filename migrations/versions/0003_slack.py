@@ -1,5 +1,7 @@
 """Where the Slack app is installed: the tables of slack_sdk's stores"""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -55,11 +57,11 @@ def downgrade() -> None:
     op.drop_table("slack_bots")
 
 
-def _words(*columns: tuple[str, int]) -> list[sa.Column[str]]:
+def _words(*columns: tuple[str, int]) -> list[sa.Column[Any]]:
     return [sa.Column(name, sa.String(length), nullable=True) for name, length in columns]
 
 
-def _who() -> list[sa.Column[object]]:
+def _who() -> list[sa.Column[Any]]:
     return [
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("client_id", sa.String(32), nullable=False),
@@ -68,7 +70,7 @@ def _who() -> list[sa.Column[object]]:
     ]
 
 
-def _bot() -> list[sa.Column[object]]:
+def _bot() -> list[sa.Column[Any]]:
     return [
         *_words(("bot_token", 200), ("bot_id", 32), ("bot_user_id", 32), ("bot_scopes", 1000)),
         *_words(("bot_refresh_token", 200)),
@@ -76,7 +78,7 @@ def _bot() -> list[sa.Column[object]]:
     ]
 
 
-def _how() -> list[sa.Column[object]]:
+def _how() -> list[sa.Column[Any]]:
     return [
         sa.Column("is_enterprise_install", sa.Boolean(), nullable=False),
         sa.Column("installed_at", sa.DateTime(), nullable=False),

@@ -1,6 +1,7 @@
 """The app with a database of its own, in a workspace that the double of Slack keeps."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +11,16 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
+import bots.herald
 import bots.slack.life
 import linkferry.slack
+from bots.slack.manifest import EVENTS, SCOPES
 from linkferry.chats import running_chats
 from linkferry.compose import Parts, delivering, open_parts
 from shared import jobs
 from shared.chat import MessageClient
 from shared.jobs import Fence
-from shared.models import Artifact, Job, JobState, Request
+from shared.models import Artifact, ArtifactKind, Job, JobState, Request
 from shared.settings import Settings
 from tests.shared.conftest import an_artifact
 from tests.slack.channels import Channel
@@ -63,8 +66,8 @@ class Chatting:
         async with self.parts.database.read() as session:
             return list(await session.scalars(select(Job).order_by(Job.id)))
 
-    async def finish(self, title: str = "A film", **values: Any) -> None:
-        """The worker has done the newest job."""
+    async def finish(self, title: str = "A film", *files: Artifact, **values: Any) -> None:
+        """The worker has done the newest job; with a film unless other files are named."""
         job = (await self.jobs())[-1]
         async with self.parts.database.write() as session:
             row = await session.get_one(Job, job.id)
@@ -72,12 +75,30 @@ class Chatting:
             for name, value in values.items():
                 setattr(row, name, value)
         async with self.parts.database.write() as session:
-            await jobs.finish(session, Fence(job.id, 1), self.files(job))
+            await jobs.finish(session, Fence(job.id, 1), list(files) or [an_artifact(job.id)])
         self.deliver()
 
-    def files(self, job: Job) -> list[Artifact]:
-        """What the job was asked for."""
-        return [an_artifact(job.id)]
+    async def transcript(self, text: str = "Hello <!channel>.\n") -> Artifact:
+        """A stored transcript of the newest job."""
+        job, source = (await self.jobs())[-1], self.parts.settings.data_dir / "transcript"
+        source.write_text(text)
+        artifact = an_artifact(job.id)
+        artifact.kind, artifact.format, artifact.file_name = (
+            ArtifactKind.TRANSCRIPT,
+            "txt",
+            "<!channel>.en.txt",
+        )
+        artifact.language, artifact.source = "en", "automatic"
+        artifact.storage_key, artifact.size = f"{job.id}/transcript.txt", len(text)
+        await self.parts.storage.put(artifact.storage_key, source)
+        return artifact
+
+
+async def eventually(fits: Callable[[], bool], patience: float = 20) -> None:
+    """Wait until it is so; for what the double does not tell of as people would see it."""
+    async with asyncio.timeout(patience):
+        while not fits():
+            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
@@ -101,14 +122,26 @@ def chat_in(slack: SlackDouble, parts: Parts, nudge: Any) -> Chatting:
 
 @pytest_asyncio.fixture
 async def slack() -> AsyncIterator[SlackDouble]:
-    async with SlackDouble(limits=False) as running:
+    async with double() as running:
         yield running
+
+
+def double(**changes: Any) -> SlackDouble:
+    """A server whose app has what the manifest asks for, and no more; a lost answer costs little time."""
+    given: dict[str, Any] = {
+        "limits": False,
+        "scopes": set(SCOPES),
+        "events": set(EVENTS),
+        "commands": {"/get", "/subs", "/status", "/ferry"},
+    }
+    return SlackDouble(**(given | changes))
 
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The same rules, but nobody waits long after an error."""
     monkeypatch.setattr(bots.slack.life, "PAUSES", (0.05, 0.2))
+    monkeypatch.setattr(bots.herald, "PAUSE", 0.1)
     monkeypatch.setattr(linkferry.slack, "windows", lambda chat: ())  # the pace has tests of its own
     yield
 
