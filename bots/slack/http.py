@@ -32,7 +32,11 @@ def events_router(app: AsyncApp, signing_secret: str) -> APIRouter:
         body = await request.body()
         if not _is_signed(verifier, body, request.headers):  # bolt reads the body before it checks that
             return Response(status_code=401)
-        return await handler.handle(request)
+        try:
+            return await handler.handle(request)
+        except Exception:  # of bolt, which takes apart what it is given before it begins
+            log.exception("Slack signed something that is no payload of its own")
+            return Response(status_code=400)
 
     return router
 
