@@ -4,7 +4,7 @@ import logging
 import time
 from collections import OrderedDict
 
-from telegram import Bot, ChatMember
+from telegram import Bot
 from telegram.error import TelegramError
 
 from bots.telegram.access import Standing
@@ -13,17 +13,19 @@ from bots.telegram.reading import Speaker
 log = logging.getLogger(__name__)
 
 KNOWN_FOR = 60.0  # seconds that an answer counts
-REMEMBERED = 1000  # answers
-PATIENCE = 10.0  # seconds to wait for one
-RANKS = (ChatMember.OWNER, ChatMember.ADMINISTRATOR)
+REMEMBERED = 1000  # groups
+PATIENCE = 10.0  # seconds to wait for an answer
 
 
 class Admins:
-    """Asks Telegram, and remembers the answer for a while."""
+    """Asks Telegram, and remembers the answer for a while.
+
+    It asks for all of a group: of single members it is told for certain only where it is one itself.
+    """
 
     def __init__(self, bot: Bot) -> None:
         self._bot = bot
-        self._known: OrderedDict[tuple[str, str], tuple[float, bool]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[float, frozenset[str]]] = OrderedDict()
 
     async def is_admin(self, speaker: Speaker, standing: Standing) -> bool:
         """Whether this person may act for others here; no, when Telegram does not say."""
@@ -31,19 +33,20 @@ class Admins:
             return True
         if speaker.is_private:
             return False
-        key, now = (speaker.chat_id, speaker.user_id), time.monotonic()
-        asked_at, answer = self._known.get(key, (-KNOWN_FOR, False))
+        return speaker.user_id in await self._of(speaker.chat_id)
+
+    async def _of(self, chat_id: str) -> frozenset[str]:
+        asked_at, known = self._known.get(chat_id, (-KNOWN_FOR, frozenset()))
+        now = time.monotonic()
         if now - asked_at < KNOWN_FOR:
-            return answer
+            return known
         try:
-            member = await self._bot.get_chat_member(
-                speaker.chat_id, int(speaker.user_id), read_timeout=PATIENCE
-            )
-        except (TelegramError, ValueError) as error:
-            log.info("chat %s: nobody says who its administrators are: %s", speaker.chat_id, error)
-            return False
-        self._known[key] = now, member.status in RANKS
-        self._known.move_to_end(key)
+            members = await self._bot.get_chat_administrators(chat_id, read_timeout=PATIENCE)
+        except TelegramError as error:
+            log.info("chat %s: nobody says who its administrators are: %s", chat_id, error)
+            return frozenset()
+        self._known[chat_id] = now, frozenset(str(member.user.id) for member in members)
+        self._known.move_to_end(chat_id)
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
-        return self._known[key][1]
+        return self._known[chat_id][1]

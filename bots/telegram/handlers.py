@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from telegram import Bot, Update
 
 from bots.commands import Cancel, Command, Find, Get, Help, Status, Subs, parse
-from bots.desk import Asker, Desk, Refused
+from bots.desk import NOT_FOUND, NOT_YOURS, Asker, Desk, Refused
 from bots.telegram import preferences, texts
 from bots.telegram.access import Access, Standing
 from bots.telegram.admins import Admins
@@ -63,6 +63,20 @@ class TelegramBot:
             raise NotStored(f"update {update.update_id}: {type(error).__name__}: {error}") from error
         except Exception:
             log.exception("update %s could not be handled and is left out", update.update_id)
+            self.give_up(update)
+
+    def give_up(self, update: Update) -> None:
+        """The update is left out: say so to whoever waits for an answer."""
+        try:
+            incoming = read(update, self.bot.username)
+        except Exception:
+            log.info("update %s: nobody can be told", update.update_id)
+            return
+        match incoming:
+            case Said(speaker):
+                self._say(speaker, texts.LEFT_OUT)
+            case Pressed():
+                self._replies.answer(incoming, texts.LEFT_OUT)
 
     async def _handle(self, update: Update) -> None:
         match read(update, self.bot.username):
@@ -122,8 +136,8 @@ class TelegramBot:
                     found = await self._desk.find(words, speaker.asker())
                     self._tell(speaker, texts.found(found, words))
                 case Help():
-                    hello = f"{texts.WELCOME}\n\n" if said.command == "start" else ""
-                    self._tell(speaker, hello + texts.usage(standing))
+                    is_hello = said.command == "start"
+                    self._tell(speaker, texts.plain(texts.WELCOME) if is_hello else texts.usage(standing))
         except Refused as refused:
             self._say(speaker, str(refused))
 
@@ -208,7 +222,9 @@ class TelegramBot:
         """As this person; as an administrator where the person alone may not."""
         try:
             return await act(speaker.asker())
-        except Refused:
+        except Refused as refused:
+            if str(refused) not in (NOT_YOURS, NOT_FOUND):
+                raise  # nobody may
             if speaker.is_private or not await self._admins.is_admin(speaker, standing):
                 raise
         return await act(speaker.asker(is_admin=True))

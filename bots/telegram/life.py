@@ -28,6 +28,7 @@ GRACE = 3.0  # seconds that handlers, and then sentences, get to end
 PAUSES = (1.0, 30.0)  # seconds between two tries at the start: at first, at most
 
 UNKNOWN = "Telegram does not know LINKFERRY_TELEGRAM_TOKEN: ask @BotFather for it. Telegram is off"
+BY_WEBHOOK = "Telegram: @%s listens by webhook, while `linkferry web` or `linkferry up` answers at %s"
 NO_OWNER = "nobody owns the Telegram bot yet: send '/start %s' to https://t.me/%s, and it is yours"
 
 
@@ -54,7 +55,7 @@ class TelegramLife:
         self._access = access
         self._herald = herald
         self._on_ready = on_ready
-        self._reception = Reception(bot, talk.handle, database)
+        self._reception = Reception(bot, talk.handle, database, talk.give_up)
         self._poller = Poller(bot, self._reception)
         self._polling: asyncio.Task[None] | None = None
         self._is_known = False
@@ -92,7 +93,7 @@ class TelegramLife:
             await self._announce()
             if wants_webhook(self._settings):
                 if await self._insisting(lambda: set_webhook(self._bot, self._settings)):
-                    log.info("Telegram: @%s listens by webhook", self._bot.username)
+                    log.info(BY_WEBHOOK, self._bot.username, self._settings.effective_public_url)
             elif await self._insisting(lambda: self._bot.delete_webhook(drop_pending_updates=False)):
                 log.info("Telegram: @%s listens", self._bot.username)
                 self._polling = group.create_task(self._poller.run())

@@ -8,7 +8,6 @@ from telegram import (
     ChatMember,
     ChatMemberUpdated,
     Message,
-    MessageEntity,
     MessageOriginUser,
     Update,
     User,
@@ -17,6 +16,7 @@ from telegram import (
 from bots.commands import USAGE
 from bots.desk import Asker
 from bots.scanner import scan
+from bots.telegram.spelling import is_bot, mentions, spell, spelled_out, storable
 
 PLATFORM = "telegram"
 OWN_COMMANDS = ("start", "settings", "allow", "deny", "users")  # what only Telegram has
@@ -24,7 +24,6 @@ COMMANDS = frozenset((*USAGE, *OWN_COMMANDS))
 WITH_LINK = ("get", "subs")
 
 _COMMAND = re.compile(r"\s*/(?P<name>[a-z_0-9]{1,32})(?:@(?P<bot>\w{1,64}))?(?!\S)", re.IGNORECASE)
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # no database takes them
 
 
 @dataclass(frozen=True)
@@ -149,11 +148,11 @@ def _pressed(query: CallbackQuery) -> Pressed:
         user_id=str(query.from_user.id),
         name=_name(query.from_user),
         is_private=chat is None or chat.type == "private",
-        chat_title=_storable(chat.title or "") if chat else "",
+        chat_title=storable(chat.title or "") if chat else "",
         thread_id=str(message.message_thread_id) if isinstance(message, Message) and in_topic else None,
         message_id=str(message.message_id) if message is not None else None,
     )
-    return Pressed(speaker, query.id, _storable(query.data or ""))
+    return Pressed(speaker, query.id, storable(query.data or ""))
 
 
 def _left(change: ChatMemberUpdated) -> Left | None:
@@ -165,13 +164,13 @@ def _said(message: Message, update_id: int, bot: str) -> Said | None:
     speaker = _speaker(message)
     if speaker is None or not _has_content(message):
         return None
-    text = _spelled_out(message, bot)
+    text = spelled_out(message, bot)
     command = _COMMAND.match(text)
     if command and command["bot"] and command["bot"].lower() != bot:
         return None
     if not speaker.is_private and not _is_addressed(message, text, command, bot):
         return None
-    is_bare_mention = command is None and _mentions(message, bot)
+    is_bare_mention = command is None and mentions(message, bot)
     if is_bare_mention or (command and command["name"].lower() in WITH_LINK):
         text = _with_links_of_reply(text, message, bot)
     replied_to = str(message.reply_to_message.message_id) if message.reply_to_message else None
@@ -187,9 +186,9 @@ def _speaker(message: Message) -> Speaker | None:
     return Speaker(
         chat_id=str(chat.id),
         user_id=str(who),
-        name=_storable(name),
+        name=storable(name),
         is_private=chat.type == "private",
-        chat_title=_storable(chat.title or ""),
+        chat_title=storable(chat.title or ""),
         thread_id=str(message.message_thread_id) if message.is_topic_message else None,
         message_id=str(message.message_id),
         is_channel=voice is not None and voice.id != chat.id,
@@ -207,12 +206,12 @@ def _has_content(message: Message) -> bool:
 
 def _is_addressed(message: Message, text: str, command: re.Match[str] | None, bot: str) -> bool:
     """Whether a message in a group is for the bot: it may see more than that, as an administrator does."""
-    if _mentions(message, bot):
+    if mentions(message, bot):
         return True
     if command:
         return bool(command["bot"]) or command["name"].lower() in COMMANDS
     replied = message.reply_to_message
-    is_reply = replied is not None and _is_bot(replied.from_user, bot)
+    is_reply = replied is not None and is_bot(replied.from_user, bot)
     return is_reply and bool(scan(text).links)
 
 
@@ -224,8 +223,8 @@ def _with_links_of_reply(text: str, message: Message, bot: str) -> str:
     if scan(text).links:
         return text
     quote, replied, elsewhere = message.quote, message.reply_to_message, message.external_reply
-    texts = [_spell(quote.text, quote.entities or (), bot)] if quote else []
-    texts += [_spelled_out(replied, bot)] if replied else []
+    texts = [spell(quote.text, quote.entities or (), bot)] if quote else []
+    texts += [spelled_out(replied, bot)] if replied else []
     if elsewhere is not None and elsewhere.link_preview_options is not None:
         texts.append(str(elsewhere.link_preview_options.url or ""))
     links = next((found for one in texts if (found := scan(one).links)), ())
@@ -240,71 +239,16 @@ def _replied(message: Message) -> Person | None:
     contact = replied.contact
     if contact is not None and contact.user_id:
         return Person(
-            str(contact.user_id), _storable(f"{contact.first_name} {contact.last_name or ''}".strip())
+            str(contact.user_id), storable(f"{contact.first_name} {contact.last_name or ''}".strip())
         )
     origin, voice = replied.forward_origin, replied.sender_chat
     if origin is None and voice is not None:  # a channel, or an administrator who speaks for the group
-        return Person(str(voice.id), _storable(voice.title or ""))
+        return Person(str(voice.id), storable(voice.title or ""))
     if origin is not None and not isinstance(origin, MessageOriginUser):
         return None
     user = origin.sender_user if origin is not None else replied.from_user
     return Person(str(user.id), _name(user)) if user is not None and not user.is_bot else None
 
 
-def _spelled_out(message: Message, bot: str) -> str:
-    if message.text is not None:
-        return _spell(message.text, message.entities, bot)
-    return _spell(message.caption or "", message.caption_entities, bot)
-
-
-def _spell(text: str, entities: "tuple[MessageEntity, ...] | list[MessageEntity]", bot: str) -> str:
-    """The text with the addresses of hidden links in place of their labels, without mentions of the bot."""
-    units = text.encode("utf-16-le", "surrogatepass")  # entities count these
-    found, position = [], 0
-    for entity in sorted(entities, key=lambda one: one.offset):
-        start, end = 2 * entity.offset, 2 * (entity.offset + entity.length)
-        if not position <= start < end <= len(units):
-            continue
-        if entity.type == MessageEntity.TEXT_LINK and entity.url:
-            instead = f" {entity.url} "
-        elif _is_mention(entity, units, bot):
-            instead = " "
-        else:
-            continue
-        found += [_decoded(units[position:start]), instead]
-        position = end
-    found.append(_decoded(units[position:]))
-    return _storable("".join(found)).strip()
-
-
-def _mentions(message: Message, bot: str) -> bool:
-    text, entities = message.text or "", message.entities
-    if message.text is None:
-        text, entities = message.caption or "", message.caption_entities
-    units = text.encode("utf-16-le", "surrogatepass")
-    return any(_is_mention(entity, units, bot) for entity in entities)
-
-
-def _is_mention(entity: MessageEntity, units: bytes, bot: str) -> bool:
-    if entity.type == MessageEntity.TEXT_MENTION:
-        return _is_bot(entity.user, bot)
-    if entity.type != MessageEntity.MENTION:
-        return False
-    covered = _decoded(units[2 * max(0, entity.offset) : 2 * (entity.offset + entity.length)])
-    return covered.lower() == f"@{bot}"
-
-
-def _is_bot(user: User | None, bot: str) -> bool:
-    return user is not None and (user.username or "").lower() == bot
-
-
 def _name(user: User) -> str:
-    return _storable(user.full_name)[:255]
-
-
-def _decoded(units: bytes) -> str:
-    return units.decode("utf-16-le", "replace")
-
-
-def _storable(text: str) -> str:
-    return _UNSTORABLE.sub("", text)
+    return storable(user.full_name)[:255]

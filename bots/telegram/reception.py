@@ -24,12 +24,22 @@ Handle = Callable[[Update], Awaitable[None]]
 
 
 class Reception:
-    """Takes updates as Telegram sends them. Nothing that is in one can stop the next."""
+    """Takes updates as Telegram sends them. Nothing that is in one can stop the next.
 
-    def __init__(self, bot: Bot, handle: Handle, database: Database) -> None:
+    `give_up` is told of one that will never be handled.
+    """
+
+    def __init__(
+        self,
+        bot: Bot,
+        handle: Handle,
+        database: Database,
+        give_up: Callable[[Update], None] = lambda update: None,
+    ) -> None:
         self._bot = bot
         self._handle = handle
         self._database = database
+        self._give_up = give_up
         self._tries: OrderedDict[int, int] = OrderedDict()
 
     async def take(self, raw: Any) -> bool:
@@ -48,6 +58,7 @@ class Reception:
                 log.warning("%s; it is taken again", error)
                 return False
             log.exception("update %s fails again and again, and is left out", update.update_id)
+            self._give_up(update)
         self._tries.pop(update.update_id, None)
         return True
 

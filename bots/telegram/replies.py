@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 MOST_PER_CHAT = 5  # sentences that may wait in one chat: whoever floods the bot is not answered each time
 MOST = 500  # calls altogether
-PATIENCE = 30.0  # seconds one call may take, its turn included
+PATIENCE = 60.0  # seconds one call may take, its turn included: in a busy group that is as long as it gets
 
 
 class Replies:
@@ -80,10 +80,10 @@ class Replies:
             await call()
             return
         with suppress(Throttled):
-            async with self._paced.turn(chat):
+            async with self._paced.turn(chat, PATIENCE):
                 await call()
                 return
-        async with self._paced.turn(chat):
+        async with self._paced.turn(chat, PATIENCE):
             await call()
 
     async def _make(self, chat: str, call: Call) -> None:

@@ -12,6 +12,7 @@ from bots.telegram.reading import Person, Speaker
 from shared.chat.telegram.markup import MAX_TEXT, clean, cut, units
 from shared.chat.telegram.render import is_linkable
 from shared.chat.words import describe, share, stage_words, time_words
+from shared.errors import FAILURES, Code
 from shared.models import JobState, Role
 from shared.results import JobView
 
@@ -36,6 +37,7 @@ NEEDS_PRIVATE = "I tell that only in our private chat."
 NEEDS_ADMIN = "Only an administrator of this group can change its settings."
 NOTHING_YET = "You have asked for nothing yet. Send me a link."
 BUSY = "I cannot reach my database; I go on with that by myself as soon as it is back."
+LEFT_OUT = f"{FAILURES[Code.INTERNAL].sentence} {FAILURES[Code.INTERNAL].next_step}"
 UNKNOWN_BUTTON = "I do not know that button any more; send the link again."
 WHOM = (
     "Say whom: the Telegram ID of a person or a group, 'here' in a group, "

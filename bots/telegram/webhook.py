@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 PATH = "/telegram/webhook"
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105
-MAX_BODY = 128 * 1024  # bytes; the longest message that answers the longest message has less
+MAX_BODY = 512 * 1024  # bytes; tdlib keeps no longer ones, and what is refused comes again for 23 hours
 CONNECTIONS = 20  # at once, of Telegram's
 
 

@@ -119,6 +119,19 @@ async def test_only_the_asker_or_an_administrator_cancels(chat: Chatting) -> Non
     admin = await group.presses(status, "Cancel", by=dora)
     assert await admin.answered() == "Stopping."
     await group.shows("Cancelled.")
+    assert len(chat.telegram.made("getChatAdministrators")) == 1, "one answer for everybody in the group"
+    assert chat.telegram.made("getChatMember") == []
+
+
+async def test_what_is_over_is_over_for_administrators_too(chat: Chatting) -> None:
+    group = chat.group()
+    await group.sends("/allow here", by=chat.ann)
+    await group.shows("may use me from now on")
+    await group.sends(f"/get {LINK}", by=chat.bob)
+    status = await group.shows("Queued")
+    first, second = [await group.presses(status, "Cancel", by=chat.bob) for _ in range(2)]
+    assert await first.answered() == "Stopping." and "over already" in await second.answered()
+    assert chat.telegram.made("getChatAdministrators", "getChatMember") == [], "nobody asks who they are"
 
 
 async def test_buttons_that_make_no_sense_get_an_answer(chat: Chatting) -> None:

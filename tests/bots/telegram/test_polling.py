@@ -14,6 +14,7 @@ import bots.telegram.updates
 from bots.desk import Desk
 from bots.telegram.handlers import TelegramBot
 from bots.telegram.reception import Reception
+from bots.telegram.texts import LEFT_OUT
 from bots.telegram.updates import Poller, place_of
 from tests.bots.telegram.conftest import Chatting, chatting, settings_for
 from tests.telegram.double import TelegramDouble
@@ -88,6 +89,7 @@ async def test_an_update_that_only_ever_fails_is_left_out_in_the_end(
         await chat.private.sends(text)
     await chat.private.shows("Queued")
     assert "fails again and again" in caplog.text and "ZeroDivisionError" in caplog.text
+    await chat.telegram.until(lambda: sum(LEFT_OUT in one.text for one in chat.private.messages) == 2)
 
 
 class Line:
