@@ -26,7 +26,7 @@ SHORT = 8  # characters of a request's id that people see and type
 
 NOT_YOURS = "Only the person who asked, or an admin, can do that."
 NOT_FOUND = "I know no such download; /status shows yours."
-OVER = "That is over already; send the link again."
+OVER = "That is over already; its message shows how, or will in a moment."
 NOTHING_RUNS = "Nothing of yours is waiting or running."
 WHICH = "Several of your downloads are going on; say which one: /cancel and the id that /status shows."
 

@@ -47,7 +47,7 @@ async def test_two_presses_of_a_button_are_one_wish(chat: Chatting) -> None:
     status = await chat.private.shows("Queued")
     first, second = [await chat.private.presses(status, "Cancel") for _ in range(2)]
     assert await first.answered() == "Stopping."
-    assert await second.answered() == "That is over already; send the link again."
+    assert await second.answered() == "That is over already; its message shows how, or will in a moment."
 
 
 async def test_what_is_not_understood_gets_one_sentence(chat: Chatting) -> None:

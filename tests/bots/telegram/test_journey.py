@@ -62,7 +62,7 @@ async def test_a_film_is_fetched_found_and_told_of(private: Private, site: Media
     await private.sends(f"/status {name}")
     await private.shows(lambda shown: shown.text.startswith(f"{name} {title}\nDone"))
     await private.sends(f"/cancel {name}")
-    await private.shows("That is over already; send the link again.")
+    await private.shows("That is over already; its message shows how, or will in a moment.")
 
 
 async def test_a_failure_that_stays_offers_no_other_try(private: Private, site: MediaSite) -> None:
