@@ -59,11 +59,6 @@ NOTES: list[tuple[str, dict[str, Any], str | None]] = [
     ("/tube/ferry?captions=429", {"languages": ("en",)}, WITHHELD),
     ("/tube/ferry", {"languages": ("en", "sw")}, "There were no captions in Swahili."),
     ("/tube/ferry", {"languages": ("en",)}, None),
-    (
-        "/tube/manualonly",
-        {"languages": ("en",), "translate_to": "sw"},
-        "I cannot translate yet, and the site has no captions in Swahili.",
-    ),
 ]
 
 

@@ -30,7 +30,6 @@ def track(language: str, path: Path = Path("x"), form: str = "vtt") -> CaptionFi
         (("de",), None, (), "There were no captions in German."),
         (("en", "de", "th"), None, ("en",), "There were no captions in German or Thai."),
         (("en",), "es", ("en", "es"), None),
-        (("en",), "es", ("en",), "I cannot translate yet, and the site has no captions in Spanish."),
     ],
 )
 def test_what_is_missing_is_said(
@@ -51,6 +50,13 @@ def test_the_language_to_translate_to_is_asked_of_the_site() -> None:
     assert wanted_languages(Options(languages=("en",), translate_to="es")) == ("en", "es")
     assert wanted_languages(Options(languages=("en",), translate_to="en")) == ("en",)
     assert wanted_languages(Options()) == ()
+
+
+def test_why_nothing_was_translated_is_said_between_what_is_missing_and_what_is_unreadable() -> None:
+    options, tracks = Options(languages=("en", "th"), translate_to="es"), [track("en"), track("de")]
+    assert missing_note(options, tracks, tracks[1:], "No translator.") == (
+        "There were no captions in Thai. No translator. The captions in German could not be read."
+    )
 
 
 async def test_a_conversion_apart_gives_what_one_here_gives(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from worker.captions.writers import one_line
 
 FASTEST = 20  # characters a second that people can read
 LONGEST = 120  # characters; no two cues become one that is longer
-_LEADING = "เแโใไເແໂໃໄ"  # vowels written before the letter they follow
+_LEADING = "เแโใไເແໂໃໄ"  # vowels of Thai and Lao that are written before their letter
+_TRAILING = "ะาำๅๆฯະາຳໆ"  # and what stands behind it without being a mark
 _SPACE = re.compile(r"(?<=\s)(?=\S)")
 
 
@@ -62,9 +63,11 @@ def _places(text: str) -> list[int]:
 
 def _can_part(left: str, right: str) -> bool:
     """Whether a line may end between two letters: in scripts without spaces, but never before a mark."""
-    if left.isspace() or left in _LEADING or glue(left, right):
+    if left.isspace() or left in _LEADING or right in _TRAILING or glue(left, right):
         return False
-    return unicodedata.category(right)[0] == "L" and unicodedata.category(left) not in ("Ps", "Pi")
+    opening = ("Ps", "Pi")
+    is_start = unicodedata.category(right)[0] == "L" or unicodedata.category(right) in opening
+    return is_start and unicodedata.category(left) not in opening
 
 
 def _join(text: str, more: str) -> str:

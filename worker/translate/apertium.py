@@ -36,7 +36,7 @@ class Apertium:
 
     async def translate(self, sentences: Sequence[str], source: str, target: str) -> list[str]:
         """Empty lines part the sentences: across a mere line break the rules move words to other lines."""
-        return await self._translate(sentences, f"{source}-{target}")
+        return await self._translate(sentences, f"{source}-{target}") if sentences else []
 
     async def _translate(self, sentences: Sequence[str], mode: str) -> list[str]:
         text = "".join(f"{sentence}\n\n" for sentence in sentences)
