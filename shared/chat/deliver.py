@@ -75,7 +75,7 @@ class Deliverer:
     async def let_go(self, platform: str, patience: float) -> None:
         """Deliver nothing more there; what is under way gets `patience` seconds, and is tried again later."""
         self._clients.pop(platform, None)
-        if tasks := self._under_way.get(platform):
+        if tasks := set(self._under_way.get(platform, ())):  # they leave the other set as they end
             _, late = await asyncio.wait(tasks, timeout=patience)
             for task in late:
                 task.cancel()
