@@ -36,7 +36,7 @@ DATABASES = ("sqlite+aiosqlite://", "postgresql+asyncpg://")
 
 @app.command()
 def up() -> None:
-    """Run everything in one process: the web endpoint and the worker."""
+    """Run everything in one process: the chat platforms that have a token, the web endpoint, the worker."""
     import uvloop
 
     from linkferry import serve

@@ -23,9 +23,15 @@ CHOICES = {
     AUDIO: "Audio",
     TRANSCRIPT: "Transcript",
 }
-LANGUAGES = {NONE: "No captions", ORIGINAL: "Original", "en": "English", "de": "German", "es": "Spanish"}
+LANGUAGES = {
+    NONE: "No captions",
+    ORIGINAL: "Original language",
+    "en": "English",
+    "de": "German",
+    "es": "Spanish",
+}
 ANSWERS = {FILE: "Send the file", LINK: "Send a link"}
-SUBS_HELP = "Write /settings subs en,de for other caption languages, or /settings subs none."
+SUBS_HELP = "For other caption languages, write for example /settings subs en,de."
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ def page(wish: Wish) -> Message:
     choice = CHOICES.get(wish.choice or ASK, wish.choice or "")
     lines = [
         "<b>Settings of this chat</b>",
-        f"A plain link: {'I ask what it shall be' if wish.choice is None else choice}",
+        f"A plain link: {'I ask what you would like' if wish.choice is None else choice}",
         f"Captions: {languages}",
         f"Answer: {'always a link' if wish.as_link else 'the file, or a link when it is too big'}",
         "",

@@ -30,8 +30,11 @@ OWNERS_MENU = {
     "users": ("", "Show who may use me"),
 }
 
-WELCOME = "Hello! Send me a link, and I bring back the video, the audio or the transcript."
-NOW_OWNER = "You own this bot now. /allow lets others use it, /users shows who may; then send me a link."
+WELCOME = (
+    "Hello! Send me a link, and I bring back the video, the audio or the transcript.\n\n"
+    "I ask what you would like first; /settings can answer that once and for all. /help shows what else I do."
+)
+NOW_OWNER = "This bot is yours now: send me a link! /allow lets others use it, and /users shows who may."
 NEEDS_OWNER = "Only the owner of this bot can do that."
 NEEDS_PRIVATE = "I tell that only in our private chat."
 NEEDS_ADMIN = "Only an administrator of this group can change its settings."
@@ -54,7 +57,7 @@ def plain(sentence: str) -> str:
 def refusal(standing: Standing, speaker: Speaker) -> str:
     """No, and how it could become a yes."""
     if standing is Standing.UNOWNED:
-        return "Nobody owns this bot yet. If you run it, send me /start and the code that its log shows."
+        return "Nobody owns this bot yet. If you run it, send me /start and the code from Linkferry's log."
     mine, here = f"<code>{escape(speaker.user_id)}</code>", f"<code>{escape(speaker.chat_id)}</code>"
     if speaker.is_private:
         return f"Sorry, this bot serves only people its owner has allowed; your Telegram ID is {mine}."
@@ -106,9 +109,10 @@ def found(asked: Sequence[Asked], words: str) -> str:
 
 def given(whom: Person, role: Role) -> str:
     """What has become of a person or a group."""
-    name = f"{plain(clean(whom.name))} " if whom.name else ""
+    number = f"<code>{escape(whom.user_id)}</code>"
+    name = f"{plain(clean(whom.name))} ({number})" if whom.name else number
     may = "may use me from now on." if role is Role.ALLOWED else "may not use me any more."
-    return f"{name}(<code>{escape(whom.user_id)}</code>) {may}"
+    return f"{name} {may}"
 
 
 def without_tags(text_html: str) -> str:
@@ -154,7 +158,9 @@ def _linked(view: JobView) -> str:
 
 def _state(view: JobView) -> str:
     words = [clean(stage_words(view))]
-    if view.state is JobState.QUEUED and view.position:
+    if view.state is JobState.QUEUED and view.retry_in is not None:
+        words = ["Trying again soon"]  # its message says why
+    elif view.state is JobState.QUEUED and view.position:
         words.append(f"number {view.position} in line")
     if view.state is JobState.RUNNING and (done := share(view.progress or {})) is not None:
         words.append(f"{done:.0%}")

@@ -28,6 +28,7 @@ MADE = {
     "translated": "translated automatically",
 }
 
+ASK = "What shall it be?"
 GONE = "The files are no longer kept; send the link again."
 NO_PUBLIC_URL = (
     "Its link opens only on the machine that I run on. Ask the owner of this bot to give it a public address."
@@ -79,7 +80,9 @@ def status(
     lines, buttons = [_title(view)], _buttons(view, request_id, can_link)
     if view.state is JobState.DONE:
         lines += [Line(clean(view.note or ""), "i", is_long=True)]
-        if view.offers is None:
+        if view.offers is not None:
+            lines.insert(1, Line(ASK))
+        else:
             lines[1:1] = _delivered(view)
             lines += _where(view, can_link, carries_file, because)
             lines = _with_quote(lines, transcript, limit)
@@ -120,9 +123,8 @@ def written(view: JobView) -> list[ArtifactView]:
 
 
 def _title(view: JobView) -> Line:
-    length = f" · {time_words(view.duration_seconds)}" if view.duration_seconds and view.offers else ""
-    title = clean(view.title or "") or ("What shall it be?" if view.offers else "")
-    return Line(f"{title}{length}" if title else "", "b", is_long=True)
+    length = time_words(view.duration_seconds) if view.duration_seconds and view.offers else ""
+    return Line(" · ".join(filter(None, (clean(view.title or ""), length))), "b", is_long=True)
 
 
 def _going(view: JobView) -> list[Line]:

@@ -62,6 +62,14 @@ async def test_what_is_not_understood_gets_one_sentence(chat: Chatting) -> None:
     assert await chat.requests() == []
 
 
+async def test_a_greeting_is_short_and_help_is_long(chat: Chatting) -> None:
+    await chat.private.sends("/start")
+    hello = await chat.private.shows("Hello!")
+    assert "/help" in hello.text and "/subs" not in hello.text
+    await chat.private.sends("/help")
+    await chat.private.shows("/subs <link>")
+
+
 async def test_status_cancel_and_find(chat: Chatting) -> None:
     await chat.private.sends("/status")
     await chat.private.shows("You have asked for nothing yet.")

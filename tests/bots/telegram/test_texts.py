@@ -8,7 +8,7 @@ from bots.telegram.access import Known
 from shared.ids import new_id
 from shared.models import ArtifactKind, JobState, Request, Role
 from shared.results import JobView
-from tests.shared.chat.telegram.views import a_file, a_view
+from tests.shared.chat.telegram.views import a_file, a_view, an_error
 from tests.telegram import utf16
 from tests.telegram.html import parse_html
 
@@ -54,3 +54,9 @@ def test_what_fits_is_shown_whole() -> None:
     lines = ["x" * 1023] * 4
     assert texts.fitted(lines) == "\n".join(lines)
     assert texts.fitted([]) == ""
+
+
+def test_a_list_says_in_a_word_what_its_messages_tell_in_full() -> None:
+    view = a_view(JobState.QUEUED, title="Film", retry_in=30.0, position=4, error=an_error())
+    (line,) = seen(texts.listed([asked(view)]))
+    assert line.endswith(" Film · Trying again soon")

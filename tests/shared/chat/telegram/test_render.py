@@ -81,7 +81,9 @@ def test_a_link_that_was_looked_at_is_a_question_with_what_it_offers() -> None:
         "has_audio": True, "captions": ("en",), "automatic_captions": (),
     }  # fmt: skip
     view = a_view(JobState.DONE, title="Film", duration_seconds=80.0, note="The first of 12.", offers=offers)
-    assert lines(view) == ["<b>Film · 1:20</b>", "<i>The first of 12.</i>"]
+    assert lines(view) == ["<b>Film · 1:20</b>", "What shall it be?", "<i>The first of 12.</i>"]
+    nameless = view.model_copy(update={"title": None, "duration_seconds": None, "note": None})
+    assert lines(nameless) == ["What shall it be?"]
     assert buttons(view) == [
         [("1080p · ~52.0 MB", f"choose:{NAME}:best"), ("480p", f"choose:{NAME}:720p")],
         [("Audio", f"choose:{NAME}:audio"), ("Transcript", f"choose:{NAME}:transcript")],
