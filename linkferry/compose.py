@@ -22,8 +22,9 @@ from shared.queue import Queue, open_queue
 from shared.results import Results
 from shared.settings import Settings
 from shared.storage import Storage, open_storage
-from worker.attempt import Tools, work_root
+from worker.attempt import Tools
 from worker.child import ChildServer
+from worker.folders import work_root
 from worker.janitor import delete_ended_work
 from worker.service import Worker
 

@@ -1,9 +1,7 @@
 """One attempt at one job, as a readable list of stages. Every write goes through the fence."""
 
 import asyncio
-import fcntl
 import logging
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -25,9 +23,11 @@ from worker import media
 from worker.artifacts import Draft, media_draft, side_draft, store_all
 from worker.child import Child, ChildCrashed, ChildServer
 from worker.child.protocol import CaptionFile, Identity, Limits, Media, StreamFile
+from worker.folders import fetch_anew, own_folder, work_dir
 from worker.media import Kind
 from worker.progress import Reporter
-from worker.transcripts import Means, Patience, make_transcripts, wanted_languages
+from worker.speech import FAILED, NO_SOUND, NOBODY, SOUND, Speech
+from worker.transcripts import Means, Patience, make_transcripts, no_captions, wanted_languages
 from worker.translate import open_translation
 from worker.twins import Twins, identity_of
 
@@ -51,6 +51,11 @@ class Tools:
         """Write that an attempt ended well, with all that end in the same moment. Raises LeaseLost."""
         if not await self._endings.write(ending):
             raise LeaseLost(f"job {ending.fence.job_id} attempt {ending.fence.attempt}")
+
+    @cached_property
+    def speech(self) -> Speech:
+        """Speech recognition, which has a limit for the whole worker."""
+        return Speech(self.settings)
 
     @cached_property
     def _endings(self) -> Together[Ending, bool]:
@@ -147,12 +152,19 @@ class Attempt:
         if not languages:
             return
         await self.reporter.enter(Stage.CAPTIONS)
-        if not self._options.media:
+        speech = self._tools.speech
+        if speech.is_preferred(self._options):
+            fetched.tracks = ()
+        elif not self._options.media:
             fetched.tracks = await child.captions(languages)
-            return
-        fetched.tracks = None
-        async with self._beside("the captions"):
-            fetched.tracks = await child.captions(languages)
+        else:
+            fetched.tracks = None
+            async with self._beside("the captions"):
+                fetched.tracks = await child.captions(languages)
+        is_due = speech.is_due(self._options, fetched.tracks) and fetched.found.has_audio
+        if is_due and not self._options.media:
+            await self.reporter.enter(Stage.DOWNLOAD)
+            fetched.files = await child.download(SOUND, self.reporter.downloaded)
 
     @asynccontextmanager
     async def _beside(self, what: str) -> AsyncIterator[None]:
@@ -167,24 +179,56 @@ class Attempt:
         """Seconds of this attempt that are left."""
         return (self._clock.when() or 0.0) - asyncio.get_running_loop().time()
 
+    @contextmanager
+    def _clock_stopped(self) -> Iterator[None]:
+        """What is done meanwhile has a limit of its own."""
+        left = self._left()
+        self._clock.reschedule(None)
+        try:
+            yield
+        finally:
+            self._clock.reschedule(asyncio.get_running_loop().time() + left)
+
+    async def _hear(self, fetched: Fetched) -> str | None:
+        """Where there are no captions, what is heard becomes a track; a sentence when nothing came of it."""
+        speech, options = self._tools.speech, self._options
+        if not speech.is_due(options, fetched.tracks):
+            return speech.hint(options, fetched.tracks)
+        await self.reporter.enter(Stage.SPEECH)
+        told = self.reporter.converted
+        try:
+            with self._clock_stopped():
+                track = await speech.hear(fetched.found, fetched.files, self.work_dir, options.clip, told)
+        except JobError as error:
+            log.warning("nothing was heard: %s", error)
+            if options.media or error.code is Code.NO_CAPTIONS:
+                return FAILED if error.code is Code.BROKEN_FILE else error.sentence
+            if error.code is Code.BROKEN_FILE:
+                fetch_anew(self.work_dir, error, fetched.files)
+            raise
+        fetched.tracks = (track,) if track else ()
+        return None if track else NOBODY
+
     async def _make(self, fetched: Fetched) -> list[Artifact]:
         """What was fetched becomes artifacts in storage."""
         found, options = fetched.found, self._options
+        unheard = await self._hear(fetched)
         time = self._left() * (SIDE_SHARE if options.media else 1.0)
         patience = Patience(each=self._settings.stall_timeout, together=time)
         means = Means(self.work_dir, patience, open_translation(self._settings), self.reporter)
         transcripts = await make_transcripts(fetched.tracks, found, options, means)
         if not options.media and not transcripts.drafts:
-            raise JobError(Code.NO_CAPTIONS, f"of {', '.join(options.languages)}")
-        self._is_withheld = not transcripts.is_whole
+            raise no_captions(options, unheard)
+        self._is_withheld = not transcripts.is_whole or unheard not in (None, NOBODY, NO_SOUND)
         drafts = transcripts.drafts + [side_draft(path, found.title) for path in fetched.extras]
         if options.media:
             drafts.insert(0, await self._media(fetched))
         self._length = None if found.duration else await _length(fetched.files)
-        if transcripts.note:
-            await self._describe(found, transcripts.note)
+        if note := " ".join(filter(None, (transcripts.note, unheard))):
+            await self._describe(found, note)
         await self.reporter.enter(Stage.STORE)
-        return await store_all(drafts, self.fence, self._tools.storage, self._settings.retention)
+        storage, retention = self._tools.storage, self._settings.retention
+        return await store_all(drafts, self.fence, storage, retention, self.reporter.stored)
 
     async def _media(self, fetched: Fetched) -> Draft:
         await self.reporter.enter(Stage.CONVERT)
@@ -199,10 +243,8 @@ class Attempt:
             await self.reporter.enter(Stage.VERIFY)
             facts = await media.verify(result, options, found.duration, kinds, inputs)
         except JobError as error:
-            if error.code is Code.BROKEN_FILE:  # the next attempt is to fetch it anew, not to find it there
-                for path in inputs:
-                    path.unlink(missing_ok=True)
-                _refuse_the_same_again(self.work_dir, error, fetched.files)
+            if error.code is Code.BROKEN_FILE:
+                fetch_anew(self.work_dir, error, fetched.files)
             raise
         return media_draft(result, facts, options.format, found.title)
 
@@ -246,49 +288,10 @@ class Attempt:
         return copy
 
 
-def work_root(settings: Settings) -> Path:
-    """Where unfinished files live, one folder a job."""
-    return settings.data_dir.resolve() / "work"
-
-
-def work_dir(settings: Settings, job_id: UUID) -> Path:
-    """A job's own folder; kept across attempts, so that a download resumes."""
-    return work_root(settings) / str(job_id)
-
-
-@contextmanager
-def own_folder(folder: Path, attempt: int) -> Iterator[Path]:
-    """The job's folder, for this attempt alone while the block runs; a fresh one inside when it is taken.
-
-    Then an earlier attempt has lost its lease without knowing: its worker stands still, but not its child,
-    and two that resume the same download make a file of both. The kernel lets go when a worker dies.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            folder = folder / f"attempt-{attempt}"
-            folder.mkdir(exist_ok=True)
-        yield folder
-    finally:
-        os.close(handle)
-
-
 def _refuse_impossible(found: Media, options: Options) -> None:
     """Say no before a byte is fetched."""
     if options.clip and found.duration and options.clip.start >= found.duration:
         raise JobError(Code.CLIP_OUTSIDE, f"starts at {options.clip.start} of {found.duration}")
-
-
-def _refuse_the_same_again(folder: Path, error: JobError, files: Sequence[StreamFile]) -> None:
-    """Raise JobError(DAMAGED) when files of the very same sizes were broken before: that is what there is."""
-    sizes = " ".join(str(file.size) for file in files)
-    noted = folder / "broken.txt"
-    if noted.exists() and noted.read_text() == sizes:
-        raise JobError(Code.DAMAGED, f"twice: {error.detail}") from error
-    noted.write_text(sizes)
 
 
 async def _length(files: Sequence[StreamFile]) -> float | None:

@@ -16,7 +16,8 @@ from shared.database import Database
 from shared.models import JobState
 from shared.outbox import Outbox
 from shared.queue import Queue
-from worker.attempt import Tools, work_root
+from worker.attempt import Tools
+from worker.folders import work_root
 from worker.translate import Cache, cache_folder
 
 log = logging.getLogger(__name__)

@@ -17,8 +17,9 @@ from shared.errors import Code, JobError
 from shared.jobs import Fence, LeaseLost
 from shared.models import Job
 from shared.retry import after_failure
-from worker.attempt import Attempt, Tools, work_dir
+from worker.attempt import Attempt, Tools
 from worker.child import ChildCrashed
+from worker.folders import work_dir
 
 log = logging.getLogger(__name__)
 

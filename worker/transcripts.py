@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from shared.errors import JobError
+from shared.errors import FAILURES, Code, JobError
 from shared.languages import ALL, ORIGINAL, language_name
 from shared.models import Stage
 from shared.options import Options
@@ -84,6 +84,13 @@ async def make_transcripts(
     return Transcripts(drafts, note, tracks is not None and outcome.is_whole)
 
 
+def no_captions(options: Options, unheard: str | None) -> JobError:
+    """No transcript came of a job that was about nothing else; `unheard` says why speech gave none either."""
+    none = FAILURES[Code.NO_CAPTIONS].sentence
+    sentence = unheard if options.speech else f"{none} {unheard or ''}".strip()
+    return JobError(Code.NO_CAPTIONS, f"of {', '.join(options.languages)}", sentence=sentence)
+
+
 async def convert_tracks(
     tracks: Sequence[CaptionFile], found: Media, options: Options, folder: Path, patience: Patience
 ) -> tuple[list[Draft], list[CaptionFile]]:
@@ -156,7 +163,7 @@ async def _convert(
         Path(track.path),
         track.format,
         targets,
-        automatic=track.source != "manual",
+        automatic=track.source not in (CaptionSource.MANUAL, CaptionSource.SPEECH),
         chapters=found.chapters,
         clip=options.clip,
         translations=translations,

@@ -14,7 +14,8 @@ from linkferry.compose import open_parts
 from shared.database import Database
 from shared.models import Artifact, Delivery, Job, JobState, OutboxRow, Request
 from tests.chaos.chat import Message
-from worker.attempt import Tools, work_root
+from worker.attempt import Tools
+from worker.folders import work_root
 from worker.janitor import delete_ended_work, delete_orphans
 
 if TYPE_CHECKING:

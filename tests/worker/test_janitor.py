@@ -14,7 +14,8 @@ from shared.ids import new_id
 from shared.models import Artifact, ArtifactKind, Job, JobState
 from shared.settings import Settings
 from shared.storage.local import LocalStorage
-from worker.attempt import Tools, work_dir, work_root
+from worker.attempt import Tools
+from worker.folders import work_dir, work_root
 from worker.janitor import delete_ended_work, delete_expired, delete_orphans
 
 
