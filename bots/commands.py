@@ -77,9 +77,9 @@ USAGE = {
 }
 HINT = "Send a link that starts with https://, or /help to see what I can do."
 
+COMMAND = re.compile(r"\s*/(?P<name>[a-z_0-9]{1,32})(?:@(?P<bot>\w{1,64}))?(?!\S)", re.IGNORECASE)
 # "@Linkferry /get …" in groups, "<@U024BE7LH> /get …" in Slack
 _MENTION = re.compile(r"\s*(?:@\w{1,64}|<@\w{1,32}(?:\|[^<>]{0,80})?>)[\s:,]+")
-_COMMAND = re.compile(r"\s*/(?P<name>[a-z_]{1,32})(?:@\w{1,64})?(?!\S)", re.IGNORECASE)
 _JOB = re.compile(r"#?(?P<job>[0-9a-z-]{1,64})", re.IGNORECASE)
 
 
@@ -93,7 +93,7 @@ def parse(text: str, *, extra_schemes: Collection[str] = ()) -> tuple[Command, .
         raise CommandError(f"That message is too long; I read up to {MAX_TEXT_BYTES // 1024} KB.")
     if mention := _MENTION.match(text):
         text = text[mention.end() :]
-    match = _COMMAND.match(text)
+    match = COMMAND.match(text)
     if match is None:
         return _plain(scan(text, extra_schemes=extra_schemes), extra_schemes)
     name, rest = match["name"].lower(), text[match.end() :]

@@ -12,7 +12,6 @@ from bots.slack.life import serves_web, uses_slack
 from bots.telegram.access import Access
 from bots.telegram.handlers import TelegramBot
 from bots.telegram.life import TelegramLife
-from bots.telegram.reading import PLATFORM as TELEGRAM
 from bots.telegram.replies import Replies
 from bots.telegram.webhook import telegram_router, wants_webhook
 from linkferry.compose import Parts
@@ -21,6 +20,7 @@ from shared.chat import MessageClient
 from shared.chat.deliver import Deliverer
 from shared.chat.pace import Pace
 from shared.chat.paced import PacedClient
+from shared.chat.telegram import PLATFORM as TELEGRAM
 from shared.chat.telegram.bot import open_bot
 from shared.chat.telegram.client import BASE, TelegramClient, windows
 from shared.keys import load_keys

@@ -6,7 +6,7 @@ Strict on purpose: yt-dlp reads a language as a regular expression, so only know
 import re
 
 ALL = "all"
-ORIGINAL = "orig"
+ORIGINAL = "orig"  # the one that is spoken
 
 # code, English names (the first is shown), three-letter codes that mean the same
 _TABLE = """

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bots.telegram import pairing
 from bots.telegram.pairing import pairing_code
-from bots.telegram.reading import PLATFORM, Speaker
+from bots.telegram.reading import Speaker
+from shared.chat.telegram import PLATFORM
 from shared.database import Database, upsert
 from shared.models import Member, Role, table
 

@@ -20,9 +20,10 @@ from bots.telegram import preferences, texts
 from bots.telegram.access import Access, Standing
 from bots.telegram.admins import Admins
 from bots.telegram.owner import Owner
-from bots.telegram.reading import PLATFORM, Left, Moved, Pressed, Said, Speaker, read
+from bots.telegram.reading import Left, Moved, Pressed, Said, Speaker, read
 from bots.telegram.replies import Replies
 from shared import deliveries
+from shared.chat.telegram import PLATFORM
 from shared.chat.telegram.render import Message
 from shared.database import Database
 from shared.errors import CommandError, JobError

@@ -17,6 +17,7 @@ from bots.telegram.reception import Reception
 from bots.telegram.replies import Replies
 from bots.telegram.updates import Poller
 from bots.telegram.webhook import set_webhook, wants_webhook
+from shared.chat.telegram.refusals import NOT_KNOWN
 from shared.database import Database
 from shared.errors import ConfigError
 from shared.settings import Settings
@@ -27,7 +28,6 @@ log = logging.getLogger(__name__)
 GRACE = 3.0  # seconds that handlers, and then sentences, get to end
 PAUSES = (1.0, 30.0)  # seconds between two tries at the start: at first, at most
 
-UNKNOWN = "Telegram does not know LINKFERRY_TELEGRAM_TOKEN: ask @BotFather for it. Telegram is off"
 BY_WEBHOOK = "Telegram: @%s listens by webhook, while `linkferry web` or `linkferry up` answers at %s"
 NO_OWNER = "nobody owns the Telegram bot yet: send '/start %s' to https://t.me/%s, and it is yours"
 
@@ -105,7 +105,7 @@ class TelegramLife:
             try:
                 await call()
             except (InvalidToken, ConfigError):  # the library's words repeat the token
-                log.error(UNKNOWN)
+                log.error("%s Telegram is off", NOT_KNOWN)
                 return False
             except TelegramError as error:
                 log.warning("Telegram cannot be reached: %s", redact_chat_tokens(error.message))

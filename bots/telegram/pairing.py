@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bots.telegram.reading import PLATFORM
+from shared.chat.telegram import PLATFORM
 from shared.database import upsert
 from shared.models import Member, Role, table
 

@@ -13,17 +13,15 @@ from telegram import (
     User,
 )
 
-from bots.commands import USAGE
+from bots.commands import COMMAND, USAGE
 from bots.desk import Asker
 from bots.scanner import scan
 from bots.telegram.spelling import is_bot, mentions, spell, spelled_out, storable
+from shared.chat.telegram import PLATFORM
 
-PLATFORM = "telegram"
 OWN_COMMANDS = ("start", "settings", "allow", "deny", "users")  # what only Telegram has
 COMMANDS = frozenset((*USAGE, *OWN_COMMANDS))
 WITH_LINK = ("get", "subs")
-
-_COMMAND = re.compile(r"\s*/(?P<name>[a-z_0-9]{1,32})(?:@(?P<bot>\w{1,64}))?(?!\S)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -80,13 +78,13 @@ class Said:
     @property
     def command(self) -> str | None:
         """The name of the command it begins with."""
-        match = _COMMAND.match(self.text)
+        match = COMMAND.match(self.text)
         return match["name"].lower() if match else None
 
     @property
     def words(self) -> list[str]:
         """What stands behind the command."""
-        match = _COMMAND.match(self.text)
+        match = COMMAND.match(self.text)
         return self.text[match.end() if match else 0 :].split()
 
 
@@ -165,7 +163,7 @@ def _said(message: Message, update_id: int, bot: str) -> Said | None:
     if speaker is None or not _has_content(message):
         return None
     text = spelled_out(message, bot)
-    command = _COMMAND.match(text)
+    command = COMMAND.match(text)
     if command and command["bot"] and command["bot"].lower() != bot:
         return None
     if not speaker.is_private and not _is_addressed(message, text, command, bot):

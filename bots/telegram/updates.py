@@ -21,7 +21,7 @@ from telegram.error import (
 )
 
 from bots.telegram.reception import ALLOWED, Reception
-from shared.chat.telegram.refusals import rest_seconds
+from shared.chat.telegram.refusals import NOT_KNOWN, rest_seconds
 from shared.locks import Locks
 from shared.telemetry import redact_chat_tokens
 
@@ -65,7 +65,7 @@ class Poller:
             try:
                 updates = await self._ask()
             except (InvalidToken, EndPointNotFound):
-                log.error("Telegram does not know LINKFERRY_TELEGRAM_TOKEN any more: Telegram is off")
+                log.error("%s Telegram is off", NOT_KNOWN)
                 return
             except TelegramError as error:
                 pause = await self._rest(error, pause)

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from shared.chat.words import size_words
+from shared.languages import ORIGINAL
 from shared.options import MediaFormat, Options, Quality
 from shared.results import Offers
 
 AUDIO, TRANSCRIPT = "audio", "transcript"
 WORDS = (*Quality, AUDIO, TRANSCRIPT)
-ORIGINAL = "orig"  # the language a video is spoken in
 
 
 @dataclass(frozen=True)

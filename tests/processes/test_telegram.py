@@ -205,7 +205,7 @@ async def test_bots_killed_before_a_post_is_noted_post_again_but_bring_one_resul
     assert [one.message_id for one in town.chat.messages] == [orphan.message_id, film.message_id]
     assert len(town.shown_films()) == len(town.rows("requests")) == 1
     press: Press = await town.chat.presses(orphan, "Cancel")
-    assert await press.answered(PATIENCE) == "That is over already; its message shows how, or will in a moment."
+    assert (await press.answered(PATIENCE)).startswith("That is over already")
 
 
 async def test_bots_killed_while_a_film_is_sent_bring_it_once(town: Town) -> None:

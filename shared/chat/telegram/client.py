@@ -9,10 +9,11 @@ from telegram import Bot
 from telegram.error import BadRequest, TelegramError
 
 from shared.chat.pace import Window
+from shared.chat.telegram import PLATFORM
 from shared.chat.telegram.bot import is_cloud
 from shared.chat.telegram.calls import Calls
 from shared.chat.telegram.carrier import Carrier
-from shared.chat.telegram.parcels import PLATFORM, Parcel, Shelf, parcel_of
+from shared.chat.telegram.parcels import Parcel, Shelf, parcel_of
 from shared.chat.telegram.refusals import LinksRefused, OtherKind
 from shared.chat.telegram.render import Message, is_linkable, status
 from shared.chat.words import size_words

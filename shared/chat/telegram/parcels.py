@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, select
 
+from shared.chat.telegram import PLATFORM
 from shared.chat.telegram.markup import MAX_TEXT
 from shared.chat.telegram.render import PLAYED, main_artifact, written
 from shared.database import Database, upsert
@@ -19,7 +20,6 @@ from shared.options import CaptionFormat, MediaFormat
 from shared.results import ArtifactView, JobView
 from shared.storage import Storage, StorageError
 
-PLATFORM = "telegram"
 MOST_THUMBNAIL = 20_000_000  # bytes of a picture that is worth making small
 MOST_QUOTED = 4 * MAX_TEXT  # bytes of a transcript that may be short enough to be quoted
 _READ_FIRST: tuple[str, ...] = (CaptionFormat.TXT, CaptionFormat.SRT, CaptionFormat.VTT)
