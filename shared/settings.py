@@ -162,7 +162,10 @@ class Settings(BaseSettings):
         description="Who translates. `auto`: LibreTranslate when it has a URL, else Apertium if there.",
     )
     libretranslate_url: str = Field(
-        "", pattern=r"^(https?://\S+)?$", description="The LibreTranslate server's address; may be private."
+        "",
+        repr=False,
+        pattern=r"^(https?://\S+)?$",
+        description="The LibreTranslate server's address; may be private.",
     )
     libretranslate_api_key: str = Field("", repr=False, description="Its API key, when it wants one.")
     log_format: Literal["auto", "text", "json"] = Field(

@@ -1,5 +1,7 @@
 """From `to spanish` in a chat to transcripts in two languages, or to the original and one sentence."""
 
+import os
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+import worker.janitor
 from bots.commands import Get, Subs, parse
 from shared.models import ArtifactKind, JobState
 from shared.options import Options
@@ -110,7 +113,7 @@ async def test_a_translator_that_is_down_costs_only_the_translation(
 
 
 NOTES = [
-    ("none", "sw", "There is no translator here, and the site has no captions in Swahili."),
+    ("none", "sw", "There is no translator here, and the site gave no captions in Swahili."),
     ("apertium", "sw", "I cannot translate English to Swahili, only to "),
 ]
 
@@ -123,6 +126,23 @@ async def test_what_cannot_be_had_is_said(opening: Opening, translator: str, tar
         assert view.state is JobState.DONE, view.error
         assert files(view) == {("srt", "en", "manual")}
         assert (await service.told(asked))["note"].startswith(note)
+
+
+async def test_what_was_translated_is_kept_no_longer_than_the_files(
+    opening: Opening, libre: LibreServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker.janitor, "RETENTION_INTERVAL", 0.1)
+    async with opening(libretranslate_url=libre.url) as service:
+        await service.get("/tube/manualonly", **wish("/subs LINK en srt to es"))
+        (kept,) = (service.data_dir / "translations").glob("*/*.json")
+
+        async def is_gone() -> bool:
+            return not kept.exists()
+
+        assert not await is_gone()
+        old = time.time() - service.parts.settings.retention - 1
+        os.utime(kept, (old, old))
+        await until(is_gone, 20)
 
 
 async def test_a_translation_shows_its_stage_and_can_be_cancelled(

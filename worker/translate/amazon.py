@@ -21,11 +21,15 @@ T = TypeVar("T")
 
 
 class AmazonTranslate:
-    """Sentences as lines of as few texts as possible. `client` is boto3's, made on first use when None."""
+    """Sentences as lines of as few texts as possible. `client` is boto3's, made on first use when None.
+
+    Without a `region` it is the one of `AWS_REGION`, which ECS and Lambda set, or of boto3's own settings.
+    """
 
     name = "amazon"
 
-    def __init__(self, client: Any = None) -> None:
+    def __init__(self, region: str = "", client: Any = None) -> None:
+        self._region = region or os.environ.get("AWS_REGION") or None
         self._client = client
 
     async def languages(self) -> Pairs:
@@ -69,7 +73,7 @@ class AmazonTranslate:
 
         try:
             if self._client is None:
-                self._client = _new_client()
+                self._client = _new_client(self._region)
             return ask()
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
@@ -79,8 +83,8 @@ class AmazonTranslate:
             raise TranslatorUnavailable(f"Amazon Translate: {error}") from error
 
 
-def _new_client() -> Any:
-    """With the credentials and the region that there are where it runs; ECS and Lambda set `AWS_REGION`."""
+def _new_client(region: str | None) -> Any:
+    """With the credentials that boto3 finds where it runs."""
     import boto3
     from botocore.config import Config
 
@@ -89,7 +93,7 @@ def _new_client() -> Any:
         read_timeout=TIMEOUT,
         retries={"total_max_attempts": TRIES, "mode": "standard"},
     )
-    return boto3.client("translate", region_name=os.environ.get("AWS_REGION") or None, config=config)
+    return boto3.client("translate", region_name=region, config=config)
 
 
 def _texts(sentences: Sequence[str]) -> Iterator[list[str]]:

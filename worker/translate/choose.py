@@ -1,6 +1,7 @@
 """Which translator the settings mean."""
 
 import shutil
+from functools import cache
 from pathlib import Path
 
 from shared.settings import Settings
@@ -21,22 +22,38 @@ def cache_folder(settings: Settings) -> Path:
 
 
 def choose_translator(settings: Settings) -> Translator | None:
-    """The translator of the settings; None when there is none. The adapters load what they need only here."""
+    """The translator of the settings; None when there is none."""
     chosen = settings.translator
     if chosen == "auto":
         chosen = "libretranslate" if settings.libretranslate_url else "apertium"
         if chosen == "apertium" and shutil.which("apertium") is None:
             return None
     if chosen == "libretranslate":
-        from worker.translate.libretranslate import LibreTranslate
-
-        return LibreTranslate(settings.libretranslate_url, settings.libretranslate_api_key)
+        return _libretranslate(settings.libretranslate_url, settings.libretranslate_api_key)
     if chosen == "amazon":
-        from worker.translate.amazon import AmazonTranslate
+        return _amazon(settings.aws_region)
+    return _apertium() if chosen == "apertium" else None
 
-        return AmazonTranslate()
-    if chosen == "apertium":
-        from worker.translate.apertium import Apertium
 
-        return Apertium()
-    return None
+# One of each for all jobs, because they learn: limits, a client. What they need is loaded only here.
+
+
+@cache
+def _libretranslate(url: str, api_key: str) -> Translator:
+    from worker.translate.libretranslate import LibreTranslate
+
+    return LibreTranslate(url, api_key)
+
+
+@cache
+def _amazon(region: str) -> Translator:
+    from worker.translate.amazon import AmazonTranslate
+
+    return AmazonTranslate(region)
+
+
+@cache
+def _apertium() -> Translator:
+    from worker.translate.apertium import Apertium
+
+    return Apertium()

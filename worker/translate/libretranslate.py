@@ -33,13 +33,10 @@ class LibreTranslate:
 
     name = "libretranslate"
 
-    def __init__(
-        self, url: str, api_key: str = "", *, timeout: float = TIMEOUT, pause: float = PAUSE
-    ) -> None:
+    def __init__(self, url: str, api_key: str = "", *, timeout: float = TIMEOUT) -> None:
         self._url = url.rstrip("/")
         self._api_key = api_key
         self._timeout = timeout
-        self._pause = pause
         self._most = 1_000_000  # texts in one request, as far as the server's refusals have told
 
     async def languages(self) -> Pairs:
@@ -97,7 +94,7 @@ class LibreTranslate:
                 except (aiohttp.ClientError, OSError) as error:  # a timeout is an OSError
                     trouble, wanted = repr(error), 0.0
                 log.info("LibreTranslate, try %d of %d: %s", number, TRIES, trouble)
-                pause = self._pause * 2 ** (number - 1) * random.uniform(0.5, 1)  # noqa: S311 - no secret
+                pause = PAUSE * 2 ** (number - 1) * random.uniform(0.5, 1)  # noqa: S311 - no secret
                 if number == TRIES or wanted > LONGEST_PAUSE:
                     break
                 await asyncio.sleep(max(pause, wanted))

@@ -59,7 +59,7 @@ async def translate_tracks(
     """Translate the best of the tracks, in so many seconds. Whatever goes wrong is told and not raised."""
     name = language_name(order.target)
     if translation is None:
-        return Outcome(None, f"There is no translator here, and the site has no captions in {name}.")
+        return Outcome(None, f"There is no translator here, and the site gave no captions in {name}.")
     candidates = sources(tracks, order.spoken)
     if not candidates:
         return Outcome(None, f"I do not know from which language to translate to {name}.")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from worker.captions.cues import Cue, ordered, without_overlap
 from worker.captions.retime import FASTEST, LONGEST, apportion, readable, retimed
 from worker.captions.sentences import sentences
+from worker.captions.writers import safe_rows
 
 WORDS = st.text("abcdeéñ", min_size=1, max_size=12) | st.sampled_from(["Mr.", "- Yes", "ok.", "¿qué?", "No."])
 LATIN = st.lists(WORDS, min_size=1, max_size=12).map(" ".join)
@@ -59,6 +60,13 @@ def test_nothing_is_too_fast_where_there_is_time(cues: list[Cue], data: st.DataO
 
 def is_fast(cue: Cue) -> bool:
     return len(cue.text) * 1000 > FASTEST * (cue.end - cue.start)
+
+
+@given(st.lists(st.text(max_size=200).map(safe_rows).filter(bool), min_size=1, max_size=8))
+def test_whatever_is_said_is_all_in_sentences(texts: list[str]) -> None:
+    cues = [Cue(at * 1000, at * 1000 + 900, text) for at, text in enumerate(texts)]
+    assert bare("".join(s.text for s in sentences(cues))) == bare("".join(texts))
+    assert bare("".join(cue.text for cue in retimed(cues, {}))) == bare("".join(texts))
 
 
 @given(TEXTS, st.lists(st.integers(1, 500), min_size=1, max_size=12))

@@ -7,10 +7,17 @@ import pytest_asyncio
 
 from tests.worker.translate.libre import LibreServer, libre_server
 from tests.worker.translate.stub_amazon import StubAmazon
+from worker.translate import libretranslate
 from worker.translate.amazon import AmazonTranslate
 from worker.translate.apertium import Apertium
 from worker.translate.libretranslate import LibreTranslate
 from worker.translate.port import Translator
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits long before another try."""
+    monkeypatch.setattr(libretranslate, "PAUSE", 0.01)
 
 
 @pytest_asyncio.fixture
@@ -23,7 +30,7 @@ async def libre() -> AsyncIterator[LibreServer]:
 def translator(request: pytest.FixtureRequest, libre: LibreServer) -> Translator:
     """Each of them in turn. Apertium has to be installed: `scripts/setup.sh test` does it."""
     if request.param == "libretranslate":
-        return LibreTranslate(libre.url, pause=0.01)
+        return LibreTranslate(libre.url)
     if request.param == "amazon":
-        return AmazonTranslate(StubAmazon().client)
+        return AmazonTranslate(client=StubAmazon().client)
     return Apertium()

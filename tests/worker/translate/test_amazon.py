@@ -12,7 +12,7 @@ from worker.translate.port import LanguagePairUnknown, TranslatorUnavailable
 async def test_texts_are_as_few_as_the_limit_allows_and_never_longer() -> None:
     stub = StubAmazon()
     sentences = ["渡轮中午出发。" * 30] * 20 + ["x" * 900] * 30  # 630 and 900 bytes
-    translated = await AmazonTranslate(stub.client).translate(sentences, "en", "es")
+    translated = await AmazonTranslate(client=stub.client).translate(sentences, "en", "es")
     assert translated == [f"es: {sentence}" for sentence in sentences]
     sizes = [len(asked["Text"].encode()) for asked in stub.asked]
     assert max(sizes) <= MAX_TEXT
@@ -22,14 +22,14 @@ async def test_texts_are_as_few_as_the_limit_allows_and_never_longer() -> None:
 async def test_lines_that_were_made_one_are_sent_alone() -> None:
     stub = StubAmazon()
     stub.merges_lines = True
-    assert await AmazonTranslate(stub.client).translate(["a", "b"], "en", "es") == ["es: a", "es: b"]
+    assert await AmazonTranslate(client=stub.client).translate(["a", "b"], "en", "es") == ["es: a", "es: b"]
     assert [asked["Text"] for asked in stub.asked] == ["a\nb", "a", "b"]
 
 
 async def test_being_told_to_slow_down_passes() -> None:
     stub = StubAmazon()
     stub.errors = [(400, "TooManyRequestsException"), (500, "InternalServerException")]
-    assert await AmazonTranslate(stub.client).translate(["a"], "en", "es") == ["es: a"]
+    assert await AmazonTranslate(client=stub.client).translate(["a"], "en", "es") == ["es: a"]
     assert len(stub.asked) == 3
 
 
@@ -45,12 +45,12 @@ async def test_refusals(code: str, kind: type[Exception]) -> None:
     stub = StubAmazon()
     stub.errors = [(400, code)]
     with pytest.raises(kind, match=code):
-        await AmazonTranslate(stub.client).translate(["a"], "en", "es")
+        await AmazonTranslate(client=stub.client).translate(["a"], "en", "es")
     assert len(stub.asked) == 1
 
 
 async def test_every_page_of_the_languages_is_read() -> None:
-    pairs = await AmazonTranslate(StubAmazon().client).languages()
+    pairs = await AmazonTranslate(client=StubAmazon().client).languages()
     assert set(pairs) == {"en", "es", "de", "zh", "zh-TW", "fr-CA"}
     assert pairs["en"] == set(pairs) - {"en"}
 

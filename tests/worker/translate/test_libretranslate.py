@@ -15,7 +15,7 @@ SPANISH = [f"es: {text}" for text in TEXTS]
 
 
 def client(libre: LibreServer, key: str = "", timeout: float = 5) -> LibreTranslate:
-    return LibreTranslate(libre.url + "/", key, timeout=timeout, pause=0.01)
+    return LibreTranslate(libre.url + "/", key, timeout=timeout)
 
 
 @pytest.mark.parametrize("fault", [Fault.BROKEN, Fault.BUSY, Fault.CUT, Fault.SLOW])
@@ -95,9 +95,9 @@ async def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> No
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(TranslatorUnavailable):
-            await LibreTranslate(url, pause=0.01).languages()
+            await LibreTranslate(url).languages()
 
 
 async def test_a_list_of_languages_that_is_none(libre: LibreServer) -> None:
     with pytest.raises(TranslatorUnavailable):
-        await LibreTranslate(libre.url.removesuffix("/libre"), pause=0.01).languages()
+        await LibreTranslate(libre.url.removesuffix("/libre")).languages()

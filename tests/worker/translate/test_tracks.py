@@ -151,7 +151,7 @@ async def test_what_cannot_be_translated_here_is_said(tmp_path: Path) -> None:
     swahili = SRT.model_copy(update={"translate_to": "sw"})
     thai_wanted = SRT.model_copy(update={"languages": ("th",)})
     made = await make(tmp_path, english, None)
-    assert made.note == "There is no translator here, and the site has no captions in Spanish."
+    assert made.note == "There is no translator here, and the site gave no captions in Spanish."
     made = await make(tmp_path, english, Ours(), swahili)
     assert made.note == "I cannot translate English to Swahili, only to German and Spanish."
     made = await make(tmp_path, thai, Ours(), thai_wanted)
