@@ -246,8 +246,10 @@ async def test_by_webhook_one_process_takes_and_another_shows(town: Town) -> Non
     film = await town.shows(is_film)
     assert (film.message_id, len(town.chat.messages)) == (question.message_id, 1)
     assert film.media is not None and film.media.content == town.film()
-    watch = film.button("Watch").url
-    assert watch is not None and watch.startswith(f"{public}/")
+    watch, download = (film.button(label).url or "" for label in ("Watch", "Download"))
+    assert watch.startswith(f"{public}/") and download.startswith(f"{public}/")
     opened = await asyncio.to_thread(town.cluster.api.get, watch.removeprefix(public))
-    assert opened.content == town.film(), "the web process serves what the worker stored"
+    assert opened.status_code == 200
+    saved = await asyncio.to_thread(town.cluster.api.get, download.removeprefix(public))
+    assert saved.content == town.film(), "the web process serves what the worker stored"
     assert not town.telegram.made("getUpdates") and not town.telegram.updates.pending
