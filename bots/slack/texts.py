@@ -6,6 +6,7 @@ from uuid import UUID
 
 from bots.commands import HINT, USAGE
 from bots.desk import Asked, Refused
+from shared.chat.files import main_artifact, written
 from shared.chat.slack.blocks import (
     MAX_FALLBACK,
     MAX_SECTION,
@@ -18,7 +19,7 @@ from shared.chat.slack.blocks import (
     plain,
     section,
 )
-from shared.chat.slack.render import main_artifact, status, written
+from shared.chat.slack.render import status
 from shared.chat.slack.text import cut, escape, fitting, foreign, link, one_line
 from shared.chat.words import describe, share, stage_words, time_words
 from shared.errors import CommandError, JobError

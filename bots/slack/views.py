@@ -6,8 +6,8 @@ from uuid import UUID
 
 from bots.desk import Asked
 from bots.slack.texts import NAME, NOTHING_YET, named, state_of, title_of
+from shared.chat.files import main_artifact
 from shared.chat.slack.blocks import Block, actions, button, context, markup, plain, section
-from shared.chat.slack.render import main_artifact
 from shared.options import MediaFormat, Quality
 
 FETCH, SHARE = "fetch", "share"  # callbacks of the modals; the shortcut that opens the first has its name

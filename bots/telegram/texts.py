@@ -9,8 +9,8 @@ from bots.commands import HINT, USAGE
 from bots.desk import Asked
 from bots.telegram.access import Known, Standing
 from bots.telegram.reading import Person, Speaker
+from shared.chat.files import is_linkable
 from shared.chat.telegram.markup import MAX_TEXT, clean, cut, units
-from shared.chat.telegram.render import is_linkable
 from shared.chat.words import describe, share, stage_words, time_words
 from shared.errors import FAILURES, Code
 from shared.models import JobState, Role

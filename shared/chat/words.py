@@ -1,5 +1,7 @@
 """Where a job is and what came of it, in words: the same in a terminal and in every chat. Pure."""
 
+from math import ceil
+
 from shared.models import JobState, Stage
 from shared.results import ArtifactView, JobView
 
@@ -13,6 +15,9 @@ STAGE_WORDS = {
     Stage.VERIFY: "Checking the file",
     Stage.STORE: "Storing",
 }
+ASK = "What shall it be?"
+GONE = "The files are no longer kept; send the link again."
+STEP = 5  # seconds: a countdown in these steps is edited less often
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -61,6 +66,11 @@ def time_words(seconds: float) -> str:
     minutes, rest = divmod(round(max(0.0, seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def soon_words(seconds: float) -> str:
+    """When something will happen, in steps."""
+    return time_words(ceil(seconds / STEP) * STEP)
 
 
 def describe(artifact: ArtifactView) -> str:

@@ -4,12 +4,10 @@ A button's `action_id` is a word and the request's id: `cancel:<hex>`, `retry:<h
 `share:<hex>`; `open:<hex>:<number>` only opens its address and needs no more than an acknowledgement.
 """
 
-from ipaddress import ip_address
-from math import ceil
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from shared.chat.choices import choices
+from shared.chat.files import PLAYED, WRITTEN, is_linkable, main_artifact, written
 from shared.chat.slack.blocks import (
     MAX_CONTEXT,
     MAX_FALLBACK,
@@ -26,22 +24,15 @@ from shared.chat.slack.blocks import (
     section,
 )
 from shared.chat.slack.text import MAX_URL, cut, fitting, foreign, length, link, moment, one_line
-from shared.chat.words import describe, facts, share, stage_words, time_words
+from shared.chat.words import ASK, GONE, describe, facts, share, soon_words, stage_words, time_words
 from shared.errors import FAILURES, Code
 from shared.models import ArtifactKind, JobState
-from shared.results import ArtifactView, JobView
+from shared.results import JobView
 
 BAR = 16  # characters
-STEP = 5  # seconds: a countdown in these steps is edited less often
 SHORT = 8  # characters of a request's id that people see and type
 MAX_FILES = 2400  # characters of the list of files: a whole message has to stay below 13 200
 MAX_WORDS = 1500  # characters of a sentence
-PLAYED = (ArtifactKind.VIDEO, ArtifactKind.AUDIO)
-WRITTEN = (ArtifactKind.TRANSCRIPT, ArtifactKind.CAPTIONS)
-
-GONE = "The files are no longer kept; send the link again."
-ASK = "What shall it be?"
-_PRIVATE_HOSTS = ("localhost", "local", "internal", "lan", "home.arpa")
 
 
 def status(view: JobView, request_id: UUID) -> Message:
@@ -60,29 +51,7 @@ def status(view: JobView, request_id: UUID) -> Message:
 
 def is_public(url: str) -> bool:
     """Whether Slack's own servers can load a picture from there: https, and a host that others can reach."""
-    try:
-        parts = urlsplit(url)
-        host = (parts.hostname or "").rstrip(".").lower()
-    except ValueError:
-        return False
-    if parts.scheme != "https" or not host or length(url) > MAX_URL:
-        return False
-    try:
-        return ip_address(host).is_global
-    except ValueError:
-        return "." in host and not f".{host}".endswith(tuple(f".{name}" for name in _PRIVATE_HOSTS))
-
-
-def main_artifact(view: JobView) -> ArtifactView | None:
-    """What was asked for: the video or the sound, else the first transcript. None when it is not kept."""
-    ranked = {kind: rank for rank, kind in enumerate((*PLAYED, *WRITTEN))}
-    kept = [each for each in view.artifacts if each.kind in ranked and each.url]
-    return min(kept, key=lambda each: ranked[each.kind], default=None)
-
-
-def written(view: JobView) -> list[ArtifactView]:
-    """The transcripts and captions that are still kept."""
-    return [each for each in view.artifacts if each.kind in WRITTEN and each.url]
+    return url.lower().startswith("https://") and length(url) <= MAX_URL and is_linkable(url)
 
 
 def _said(view: JobView) -> str:
@@ -132,11 +101,11 @@ def _small(view: JobView, request_id: UUID) -> Block:
     """The line below: the id to type, the place in the queue, or how long the links live."""
     words = [f"#{request_id.hex[-SHORT:]}"]
     if view.state is JobState.QUEUED and view.retry_in is not None:
-        words.append(f"next try in {_soon(view.retry_in)}")
+        words.append(f"next try in {soon_words(view.retry_in)}")
     elif view.state is JobState.QUEUED and view.position:
         words.append(f"number {view.position} in line")
         if view.starts_in:
-            words.append(f"starts in about {_soon(view.starts_in)}")
+            words.append(f"starts in about {soon_words(view.starts_in)}")
     elif view.state is JobState.DONE:
         if view.duration_seconds:
             words.append(time_words(view.duration_seconds))
@@ -144,10 +113,6 @@ def _small(view: JobView, request_id: UUID) -> Block:
             words.append(f"links work until {moment(main.expires_at)}")
             return context(markup(" · ".join(words)))
     return context(plain(" · ".join(words), MAX_CONTEXT))
-
-
-def _soon(seconds: float) -> str:
-    return time_words(ceil(seconds / STEP) * STEP)
 
 
 def _buttons(view: JobView, request_id: UUID) -> list[Block | None]:

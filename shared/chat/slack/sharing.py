@@ -17,10 +17,10 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import delete, select
 
+from shared.chat.files import PLAYED, written
 from shared.chat.slack.blocks import Message
 from shared.chat.slack.errors import code_of
 from shared.chat.slack.files import Place, are_shown, local_file, read_beginning, send_bytes, show_files
-from shared.chat.slack.render import PLAYED, written
 from shared.chat.slack.summary import Track, chapters_of, first_words, summary
 from shared.database import Database
 from shared.models import Artifact, ArtifactKind, Job, JobState, Request, Upload

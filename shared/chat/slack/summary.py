@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html import unescape
 from typing import Any
 
+from shared.chat.files import MADE
 from shared.chat.slack.blocks import MAX_FALLBACK, MAX_HEADER, Message, markup, plain, section
 from shared.chat.slack.text import cut, escape, fitting, foreign, link, one_line
 from shared.chat.words import time_words
@@ -15,12 +16,6 @@ MAX_CHAPTERS = 2900  # characters of the list of chapters
 MAX_LINES = 700  # characters of the first lines
 MAX_TRACKS = 300  # characters of the languages
 
-MADE = {
-    "manual": "made by people",
-    "automatic": "made automatically",
-    "translated": "translated automatically",
-    "speech": "written down by speech recognition",
-}
 _NOT_SPEECH = re.compile(r"WEBVTT.*|(?:NOTE|STYLE|REGION)\b.*|\d+|.*-->.*")
 _TAG = re.compile(r"<[^<>]{0,200}>")
 

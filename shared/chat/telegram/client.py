@@ -8,6 +8,7 @@ from typing import Any
 from telegram import Bot
 from telegram.error import BadRequest, TelegramError
 
+from shared.chat.files import is_linkable
 from shared.chat.pace import Window
 from shared.chat.telegram import PLATFORM
 from shared.chat.telegram.bot import is_cloud
@@ -15,7 +16,7 @@ from shared.chat.telegram.calls import Calls
 from shared.chat.telegram.carrier import Carrier
 from shared.chat.telegram.parcels import Parcel, Shelf, parcel_of
 from shared.chat.telegram.refusals import LinksRefused, OtherKind
-from shared.chat.telegram.render import Message, is_linkable, status
+from shared.chat.telegram.render import Message, status
 from shared.chat.words import size_words
 from shared.database import Database
 from shared.models import JobState, Request

@@ -11,9 +11,9 @@ from uuid import UUID
 
 from sqlalchemy import delete, select
 
+from shared.chat.files import PLAYED, main_artifact, written
 from shared.chat.telegram import PLATFORM
 from shared.chat.telegram.markup import MAX_TEXT
-from shared.chat.telegram.render import PLAYED, main_artifact, written
 from shared.database import Database, upsert
 from shared.models import Artifact, ArtifactKind, Upload, table
 from shared.options import CaptionFormat, MediaFormat

@@ -3,33 +3,30 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from itertools import islice
-from math import ceil
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from shared.chat.choices import choices
+from shared.chat.files import MADE, PLAYED, WRITTEN, main_artifact, written
 from shared.chat.telegram.markup import MAX_CAPTION, MAX_TEXT, Line, clean, compose, fits
-from shared.chat.words import describe, facts, share, size_words, stage_words, time_words
+from shared.chat.words import (
+    ASK,
+    GONE,
+    describe,
+    facts,
+    share,
+    size_words,
+    soon_words,
+    stage_words,
+    time_words,
+)
 from shared.errors import FAILURES, Code
 from shared.languages import language_name
 from shared.models import ArtifactKind, JobState
 from shared.results import ArtifactView, JobView
 
 BAR = 12  # characters
-STEP = 5  # seconds: a countdown in these steps is edited less often
 MOST_TRACKS = 6  # lines and buttons for transcripts
-PLAYED = (ArtifactKind.VIDEO, ArtifactKind.AUDIO)
-WRITTEN = (ArtifactKind.TRANSCRIPT, ArtifactKind.CAPTIONS)
-MADE = {
-    "manual": "made by people",
-    "automatic": "made automatically",
-    "translated": "translated automatically",
-}
-
-ASK = "What shall it be?"
-GONE = "The files are no longer kept; send the link again."
 NO_PUBLIC_URL = (
     "Its link opens only on the machine that I run on. Ask the owner of this bot to give it a public address."
 )
@@ -37,7 +34,6 @@ ONE_FILE = (
     "A message holds one file; for another send /subs and the link with one language and one format, "
     "like /subs LINK en srt."
 )
-_PRIVATE_HOSTS = ("localhost", "local", "internal", "lan", "home.arpa")
 
 
 @dataclass(frozen=True)
@@ -95,33 +91,6 @@ def status(
     return Message(words or ("" if carries_file else view.state.capitalize()), buttons)
 
 
-def is_linkable(url: str) -> bool:
-    """Whether Telegram takes a button with this address: one that also others than this machine can open."""
-    try:
-        parts = urlsplit(url)
-        host = (parts.hostname or "").rstrip(".").lower()
-    except ValueError:
-        return False
-    if parts.scheme not in ("http", "https") or not host:
-        return False
-    try:
-        return ip_address(host).is_global
-    except ValueError:
-        return "." in host and not f".{host}".endswith(tuple(f".{name}" for name in _PRIVATE_HOSTS))
-
-
-def main_artifact(view: JobView) -> ArtifactView | None:
-    """What was asked for: the video or the sound, else the first transcript. None when it is not kept."""
-    ranked = {kind: rank for rank, kind in enumerate((*PLAYED, *WRITTEN))}
-    kept = [each for each in view.artifacts if each.kind in ranked and each.url]
-    return min(kept, key=lambda each: ranked[ArtifactKind(each.kind)], default=None)
-
-
-def written(view: JobView) -> list[ArtifactView]:
-    """The transcripts and captions that are still kept."""
-    return [each for each in view.artifacts if each.kind in WRITTEN and each.url]
-
-
 def _title(view: JobView) -> Line:
     length = time_words(view.duration_seconds) if view.duration_seconds and view.offers else ""
     return Line(" · ".join(filter(None, (clean(view.title or ""), length))), "b", is_long=True)
@@ -142,16 +111,12 @@ def _when(view: JobView) -> list[str]:
     """Where a waiting job stands, and how long it will wait."""
     found = []
     if view.retry_in is not None:
-        found.append(f"next try in {_soon(view.retry_in)}")
+        found.append(f"next try in {soon_words(view.retry_in)}")
     elif view.position:
         found.append(f"number {view.position} in line")
         if view.starts_in:
-            found.append(f"starts in about {_soon(view.starts_in)}")
+            found.append(f"starts in about {soon_words(view.starts_in)}")
     return found
-
-
-def _soon(seconds: float) -> str:
-    return time_words(ceil(seconds / STEP) * STEP)
 
 
 def _progress(progress: dict[str, float]) -> list[Line]:

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.chat.slack.blocks import message
-from shared.chat.slack.render import GONE, is_public, status
+from shared.chat.slack.render import is_public, status
+from shared.chat.words import GONE
 from shared.errors import Code
 from shared.models import ArtifactKind, JobState, Stage
 from shared.results import Height, JobView, Offers, error_view

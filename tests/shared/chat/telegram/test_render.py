@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.chat.files import is_linkable
 from shared.chat.telegram.markup import MAX_CAPTION, MAX_TEXT, cut, units
-from shared.chat.telegram.render import GONE, NO_PUBLIC_URL, ONE_FILE, Message, is_linkable, status
+from shared.chat.telegram.render import NO_PUBLIC_URL, ONE_FILE, Message, status
+from shared.chat.words import GONE
 from shared.models import ArtifactKind, JobState, Stage
 from shared.results import JobView
 from tests.shared.chat.telegram.views import ASKED, HOST, a_file, a_view, an_error
