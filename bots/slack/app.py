@@ -51,7 +51,8 @@ def build_app(settings: Settings, bot: SlackBot, forms: Forms) -> AsyncApp:
 
 def listen(app: AsyncApp, names: Mapping[str, str], bot: SlackBot, forms: Forms) -> None:
     """Register everything that people can do."""
-    _listen_to_words(app, names, bot)
+    _listen_to_commands(app, names, bot)
+    _listen_to_words(app, bot)
     _listen_to_presses(app, bot, forms)
 
     @app.event(ANY)
@@ -68,7 +69,7 @@ def listen(app: AsyncApp, names: Mapping[str, str], bot: SlackBot, forms: Forms)
         return None
 
 
-def _listen_to_words(app: AsyncApp, names: Mapping[str, str], bot: SlackBot) -> None:
+def _listen_to_commands(app: AsyncApp, names: Mapping[str, str], bot: SlackBot) -> None:
     async def on_command(ack: AsyncAck, body: Body) -> None:
         said = reading.read_command(body, names)
         await _answer(ack, await bot.said(said) if said else None)
@@ -76,6 +77,8 @@ def _listen_to_words(app: AsyncApp, names: Mapping[str, str], bot: SlackBot) -> 
     for name in names:
         app.command(name)(on_command)
 
+
+def _listen_to_words(app: AsyncApp, bot: SlackBot) -> None:
     async def hear(said: reading.Said | None) -> None:
         answer = await bot.said(said) if said else None
         if said and answer:

@@ -1,7 +1,7 @@
 """Modals that were filled in: a link to fetch, and who shall see a transcript."""
 
 import logging
-from uuid import UUID
+from dataclasses import replace
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -58,8 +58,9 @@ class Forms:
         if not private and not channel:
             return {"where": texts.NEEDS_CHANNEL}
         try:
-            request_id = UUID(hex=filled.note)
-            asked = await self._bot.stored(filled.speaker, self._bot.mine(request_id, filled.speaker))
+            request_id, asked_in = views.read_share_note(filled.note)
+            there = replace(filled.speaker, channel=asked_in)  # an admin may act there, not where it goes
+            asked = await self._bot.stored(filled.speaker, self._bot.mine(request_id, there))
         except (Refused, ValueError) as refused:
             return {"who": texts.why(refused) if isinstance(refused, Refused) else texts.UNKNOWN_BUTTON}
         speaker = filled.speaker

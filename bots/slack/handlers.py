@@ -162,7 +162,7 @@ class SlackBot:
                 await self.acting(speaker, lambda asker: self.desk.choose(request_id, word, asker))
             case "share":
                 asked = await self.mine(request_id, speaker)
-                await self.open(speaker, pressed.trigger, views.share_form(asked.request.id))
+                await self.open(speaker, pressed.trigger, views.share_form(asked.request))
             case _:
                 raise Refused(texts.UNKNOWN_BUTTON)
         if speaker.way is Way.HOME:

@@ -59,8 +59,10 @@ class Speaker:
         return chat_id(self.team, self.user)
 
     def asker(self, *, is_admin: bool = False) -> Asker:
-        """The same for the desk. What keeps the answer's address is the request's `reply_to`."""
-        return Asker(PLATFORM, self.chat_id, self.user_id, self.thread, self.answer_url, is_admin)
+        """The same for the desk: all answers here are private; `reply_to` keeps the address for them."""
+        return Asker(
+            PLATFORM, self.chat_id, self.user_id, self.thread, self.answer_url, is_admin, is_private=True
+        )
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from bots.desk import Asked
 from bots.slack.texts import NAME, NOTHING_YET, named, state_of, title_of
 from shared.chat.files import main_artifact
 from shared.chat.slack.blocks import Block, actions, button, context, markup, plain, section
+from shared.chat.slack.chats import split_chat
+from shared.models import Request
 from shared.options import MediaFormat, Quality
 
 FETCH, SHARE = "fetch", "share"  # callbacks of the modals; the shortcut that opens the first has its name
@@ -43,8 +45,8 @@ def fetch_form() -> View:
     )
 
 
-def share_form(request_id: UUID) -> View:
-    """Asks who shall see a transcript."""
+def share_form(request: Request) -> View:
+    """Asks who shall see a transcript. Notes whose it is, and where it was asked for."""
     choices = [(CHANNEL, "Everybody in a channel"), (PRIVATE, "Only me")]
     who = {**_select(choices, CHANNEL), "type": "radio_buttons"}
     return _modal(
@@ -52,8 +54,19 @@ def share_form(request_id: UUID) -> View:
         "Share transcript",
         "Share",
         [_input("who", "Who shall see it?", who), {**_conversation("Channel"), "optional": True}],
-        request_id.hex,
+        share_note(request),
     )
+
+
+def share_note(request: Request) -> str:
+    """What the form carries: the request, and its channel."""
+    return f"{request.id.hex} {split_chat(request.chat_id)[1]}"
+
+
+def read_share_note(note: str) -> tuple[UUID, str]:
+    """The same back. Raises ValueError for what is none."""
+    name, _, channel = note.partition(" ")
+    return UUID(hex=name), channel
 
 
 def home(asked: Sequence[Asked]) -> View:

@@ -17,7 +17,7 @@ import linkferry.slack
 from bots.slack.manifest import EVENTS, SCOPES
 from linkferry.chats import running_chats
 from linkferry.compose import Parts, delivering, open_parts
-from shared import jobs
+from shared import deliveries, jobs
 from shared.chat import MessageClient
 from shared.jobs import Fence
 from shared.models import Artifact, ArtifactKind, Job, JobState, Request
@@ -141,7 +141,9 @@ def double(**changes: Any) -> SlackDouble:
 def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The same rules, but nobody waits long after an error."""
     monkeypatch.setattr(bots.slack.life, "PAUSES", (0.05, 0.2))
-    monkeypatch.setattr(bots.herald, "PAUSE", 0.1)
+    monkeypatch.setattr(bots.herald, "PAUSE", 0.05)
+    monkeypatch.setattr(bots.herald, "GRACE", 0.1)
+    monkeypatch.setattr(deliveries, "POST_CLAIM", 0.5)
     monkeypatch.setattr(linkferry.slack, "windows", lambda chat: ())  # the pace has tests of its own
     yield
 

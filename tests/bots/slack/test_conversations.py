@@ -1,7 +1,9 @@
 """What people say and what they are told. No worker runs: whatever is asked for stays queued."""
 
 from bots.slack import texts
-from shared.models import JobState
+from shared import jobs
+from shared.errors import Code
+from shared.models import Job, JobState
 from tests.bots.slack.conftest import Chatting
 
 LINK = "https://example.com/watch?v=abc123"
@@ -221,3 +223,22 @@ async def test_no_scope_is_missing_and_status_messages_are_not_unfurled(chat: Ch
     assert status.flags["unfurl_links"] is False and status.flags["unfurl_media"] is False
     refused = [call for call in chat.slack.calls if getattr(call, "error", None)]
     assert refused == []
+
+
+async def test_a_failure_that_passes_can_be_tried_again_by_the_asker(chat: Chatting) -> None:
+    await chat.ann.runs(f"/get {LINK}", chat.channel)
+    status = await chat.channel.shows("Queued")
+    job = (await chat.jobs())[0]
+    async with chat.parts.database.write() as session:
+        row = await session.get_one(Job, job.id)
+        row.state, row.error_code, row.error_message = JobState.FAILED, Code.NETWORK, "<!here> is away."
+        await jobs.announce(session, [job.id])
+    chat.deliver()
+    failed = await chat.channel.shows("<!here> is away.")
+    assert failed.labels == ["Retry"] and not chat.slack.pings(failed).anybody
+    await chat.bob.presses(failed, "Retry")
+    await chat.channel.shows("Only the person who asked", only_to=chat.bob)
+    for _ in range(2):
+        await chat.ann.presses(failed, "Retry", stale=True)
+    again = await chat.channel.shows("Queued")
+    assert again.ts == status.ts and len(await chat.requests()) == 2

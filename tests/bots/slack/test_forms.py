@@ -131,3 +131,11 @@ async def with_transcript(chat: Chatting, channel: Channel, *, film: bool = True
     assert ArtifactKind.TRANSCRIPT in {file.kind for file in files}
     await chat.finish("A <!channel> & <https://evil.example|click> film", *files)
     return await channel.shows("<!channel> &")
+
+
+async def test_an_admin_shares_what_somebody_else_asked_for(chat: Chatting) -> None:
+    other = chat.slack.channel("other", [chat.ada], bot=True)
+    done = await with_transcript(chat, chat.channel)
+    await chat.ada.presses(done, "Share transcript")
+    await chat.ada.submits(await chat.ada.sees_modal(), {"Channel": other})
+    await chat.slack.until(lambda: len(other.files) == 1)

@@ -17,14 +17,17 @@ from sqlalchemy import Column, MetaData, Table, select, update
 from bots.slack.manifest import SCOPES
 from bots.slack.workspaces import Workspaces
 from shared.chat.port import MessageGone
-from shared.chat.slack.web import open_session
+from shared.chat.slack.web import open_session, web_client
 from shared.database import Database
 from shared.models import SLACK_BOTS, Base
 from shared.slack_tables import BOTS, INSTALLATIONS, STATES
 from tests.bots.slack.conftest import Chatting, chat_in, chatting, double, settings_for
 from tests.bots.slack.test_http import URL, site
+from tests.shared.conftest import connect, database, postgres
 from tests.slack.double import SlackDouble
 from tests.slack.people import Person
+
+__all__ = ["connect", "database", "postgres"]
 
 pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated")  # the SDK's, in aiohttp
 
@@ -129,6 +132,31 @@ async def test_an_exchange_that_fails_leaves_the_old_token(installing: Installin
         workspaces = Workspaces(parts.database, parts.settings, session)
         slack.fail_next("oauth.v2.access", "internal_error")
         assert (await workspaces.client(slack.team.id)).token == first
+
+
+async def test_processes_on_each_database_exchange_a_token_once(
+    database: Database, slack: SlackDouble, tmp_path: Path
+) -> None:
+    settings = settings_for(tmp_path, slack, slack_client_id=slack.client_id,
+                            slack_client_secret=slack.client_secret)  # fmt: skip
+    code = slack.user("Ann").installs(set(SCOPES))
+    async with open_session() as session:
+        web = web_client("", slack.api_url, session)
+        given = await web.oauth_v2_access(
+            client_id=slack.client_id, client_secret=slack.client_secret, code=code
+        )
+        row = {
+            "client_id": slack.client_id, "app_id": slack.app_id, "team_id": slack.team.id,
+            "bot_token": given["access_token"], "bot_refresh_token": given["refresh_token"],
+            "enterprise_id": "E1",
+        }  # fmt: skip
+        async with database.write() as opened:
+            await opened.execute(SLACK_BOTS.insert().values(row))
+        await expires_soon(database)
+        several = [Workspaces(database, settings, session) for _ in range(3)]
+        clients = await asyncio.gather(*(one.client(slack.team.id) for one in several))
+    assert len({client.token for client in clients}) == 1
+    assert len([call for call in slack.made("oauth.v2.access") if call.text("grant_type")]) == 1
 
 
 async def expires_soon(database: Database) -> None:
