@@ -68,16 +68,19 @@ def choose(
     """One track a wanted language, manual before automatic before translated; each track once.
 
     `all` means every manual one (or the original automatic one when there is none), `orig` the language
-    that is spoken.
+    that is spoken, or the site's first one where nobody says which that is.
     """
     manual = _manual(subtitles)
     heard, translated = _automatic(automatic, subtitles)
     spoken = original or (heard[0].language if heard else None)
     chosen: list[Pick] = []
     for wanted in languages:
-        if wanted == "all":
+        language = spoken if wanted == ORIGINAL else wanted
+        if wanted == ALL:
             chosen += manual or heard[:1]
-        elif (language := spoken if wanted == "orig" else wanted) is not None:
+        elif language is None:
+            chosen += manual[:1]
+        else:
             chosen += _best_match(language, (manual, heard, translated))
     return tuple({(pick.language, pick.source): pick for pick in chosen}.values())[:_MAX_TRACKS]
 

@@ -74,6 +74,10 @@ def test_the_original_is_guessed_from_what_was_heard() -> None:
     assert choose({}, {}, ["orig", "all"], None) == ()
 
 
+def test_where_nobody_says_what_is_spoken_the_sites_first_track_stands_for_it() -> None:
+    assert [pick.language for pick in choose(MANUAL, {}, ["orig"], None)] == [next(iter(MANUAL))]
+
+
 def test_translations_are_not_listed_as_automatic() -> None:
     assert list(automatic_languages(AUTOMATIC)) == ["es"]
     assert list(manual_languages(MANUAL)) == ["en", "en-US", "pt-BR", "de"]
