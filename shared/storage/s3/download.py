@@ -54,7 +54,7 @@ class Download:
             answer = self._bucket.client.get_object(**self._where, **rest)
         except ClientError as error:
             if code_of(error) in GONE or status_of(error) == 412:
-                raise StorageError(f"there is no file under {self._key}") from error
+                raise StorageError(f"there is no file under {self._key}") from None
             raise
         self._etag = answer["ETag"]
         with closing(answer["Body"]) as body:

@@ -37,35 +37,43 @@ class Extras:
         """Whether it is still worth a try."""
         return extra not in self._refused
 
-    def call(self, request: Callable[..., Answer], wanted: Mapping[Extra, Fields], **fields: Any) -> Answer:
-        """Send the request with all of `wanted` that the server knows.
+    def call(
+        self,
+        request: Callable[..., Answer],
+        wanted: Mapping[Extra, Fields],
+        instead: Mapping[Extra, Fields] | None = None,
+        **fields: Any,
+    ) -> Answer:
+        """Send the request with all of `wanted` that the server knows, and `instead` of what it does not.
 
         Turned down for one of them, it goes out once more without; only when that works was it their fault.
         """
-        asked = {extra: more for extra, more in wanted.items() if more and extra not in self._refused}
+        asked = {extra for extra, more in wanted.items() if more and extra not in self._refused}
+
+        def send(extras: set[Extra]) -> Answer:
+            chosen = [
+                wanted[extra] if extra in extras else (instead or {}).get(extra, {}) for extra in wanted
+            ]
+            return request(**fields, **{name: value for more in chosen for name, value in more.items()})
+
         try:
-            return request(**fields, **_merged(asked))
+            return send(asked)
         except ClientError as error:
             refused = _refused(error, asked)
             if not refused:
                 raise
-            kept = {extra: more for extra, more in asked.items() if extra not in refused}
             try:
-                answer = request(**fields, **_merged(kept))
+                answer = send(asked - refused)
             except ClientError:
                 raise error from None
             self._refused |= refused
             return answer
 
 
-def _merged(parts: Mapping[Extra, Fields]) -> dict[str, Any]:
-    return {name: value for fields in parts.values() for name, value in fields.items()}
-
-
-def _refused(error: ClientError, asked: Mapping[Extra, Fields]) -> set[Extra]:
+def _refused(error: ClientError, asked: set[Extra]) -> set[Extra]:
     """Which of what was asked this error may be about; all of it where the server does not name a header."""
     if code_of(error) not in _UNKNOWN and status_of(error) != 501:
         return set()
     told = " ".join(str(value) for value in error.response.get("Error", {}).values()).lower()
     named = {extra for extra in asked if any(header in told for header in _HEADERS[extra])}
-    return named or set(asked)
+    return named or asked

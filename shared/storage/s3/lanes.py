@@ -14,10 +14,11 @@ BUFFERS = SENDERS + 2  # what is read while all senders are busy
 
 
 class Lanes:
-    """Threads that send parts, and the buffers that the parts are read into."""
+    """Threads that send parts, and the buffers that these are read into. `part` is their size in bytes."""
 
-    def __init__(self, senders: Executor, buffers: int = BUFFERS) -> None:
+    def __init__(self, senders: Executor, part: int = PART, buffers: int = BUFFERS) -> None:
         self.senders = senders
+        self.part = part
         self._free: SimpleQueue[bytearray] = SimpleQueue()
         for _ in range(buffers):
             self._free.put(bytearray())

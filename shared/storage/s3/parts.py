@@ -1,7 +1,6 @@
 """The parts of one upload: read in order, sent several at once, and those that are there already left out."""
 
 import hashlib
-import os
 import threading
 import zlib
 from base64 import b64encode
@@ -11,7 +10,7 @@ from typing import Any
 
 from shared.storage.port import StorageError
 from shared.storage.s3.bucket import Bucket
-from shared.storage.s3.lanes import PART, Lanes, read_into
+from shared.storage.s3.lanes import Lanes, read_into
 from shared.storage.s3.unfinished import Part, Unfinished
 
 MAX_PARTS = 10_000  # of one upload, by S3's rules
@@ -44,9 +43,9 @@ class Parts:
         self._done = 0
         self._size = 0
 
-    def send(self, file: int) -> tuple[str, list[Part]]:
-        """Send an open file; its SHA-256 and its parts in order. Ends when all its threads have."""
-        self._size = os.fstat(file).st_size
+    def send(self, file: int, size: int) -> tuple[str, list[Part]]:
+        """Send `size` bytes of an open file; its SHA-256, and its parts in order. All threads end first."""
+        self._size = size
         digest = hashlib.sha256()
         sending: list[Future[Part]] = []
         try:
@@ -62,7 +61,7 @@ class Parts:
         return digest.hexdigest(), [future.result() for future in sending]
 
     def _read_all(self, file: int, digest: "hashlib._Hash", sending: list[Future[Part]]) -> None:
-        part_size = max(PART, -(-self._size // MAX_PARTS))
+        part_size = max(self._lanes.part, -(-self._size // MAX_PARTS))
         for number, offset in enumerate(range(0, self._size, part_size), 1):
             length = min(part_size, self._size - offset)
             buffer = self._lanes.take(part_size)

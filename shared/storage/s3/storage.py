@@ -15,10 +15,11 @@ from shared.filenames import content_disposition
 from shared.settings import Settings
 from shared.storage import local
 from shared.storage.port import PLAIN, Disposition, Label, Progress, StoredFile, StoredKey, check_key, is_key
+from shared.storage.s3 import lifecycle
 from shared.storage.s3.bucket import Bucket, open_bucket
 from shared.storage.s3.download import Download
 from shared.storage.s3.extras import Extras
-from shared.storage.s3.lanes import SENDERS, Lanes
+from shared.storage.s3.lanes import PART, SENDERS, Lanes
 from shared.storage.s3.signing import Presigner, Signer, open_signer
 from shared.storage.s3.trouble import clear_errors
 from shared.storage.s3.unfinished import abort, unfinished_uploads
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 CALLERS = 80  # threads at most: one for each of 64 jobs that store at once, and some for short questions
 KEPT_UNFINISHED = 86_400  # seconds that the parts of a crashed upload wait for somebody to go on
 
+PAGE = 1000  # keys; S3 lists no more at once
+
 Result = TypeVar("Result")
 
 
@@ -36,7 +39,12 @@ class S3Storage:
     """Keeps files in the part of a bucket below its prefix, which must be this installation's alone."""
 
     def __init__(
-        self, bucket: Bucket, signer: Signer | None = None, *, kept_unfinished: float = KEPT_UNFINISHED
+        self,
+        bucket: Bucket,
+        signer: Signer | None = None,
+        *,
+        part: int = PART,
+        kept_unfinished: float = KEPT_UNFINISHED,
     ) -> None:
         self._bucket = bucket
         self._signer = signer or Presigner(bucket)
@@ -44,7 +52,7 @@ class S3Storage:
         self._extras = Extras()
         self._callers = ThreadPoolExecutor(CALLERS, "s3")
         self._senders = ThreadPoolExecutor(SENDERS, "s3-part")
-        self._lanes = Lanes(self._senders)
+        self._lanes = Lanes(self._senders, part)
 
     @classmethod
     def of(cls, settings: Settings) -> "S3Storage":
@@ -56,6 +64,14 @@ class S3Storage:
         """Raises BucketMisconfigured when something must be changed, StorageError when S3 is away."""
         fields = {"Bucket": self._bucket.name, "Prefix": self._bucket.prefix, "MaxKeys": 1}
         await self._call("cannot look into the bucket", self._bucket.client.list_objects_v2, **fields)
+
+    async def lifecycle(self, retention: int) -> lifecycle.Lifecycle:
+        """Whether the bucket has the rule that clears up after a retention in seconds."""
+        return await self._call("cannot read the lifecycle", lifecycle.look, self._bucket, retention)
+
+    async def set_lifecycle(self, retention: int) -> None:
+        """Give the bucket that rule; rules of others stay."""
+        await self._call("cannot set the lifecycle", lifecycle.put, self._bucket, retention)
 
     def warning(self) -> str:
         """A sentence for the log when the credentials end some time and nobody renews them; else empty."""
@@ -135,7 +151,7 @@ class S3Storage:
 
     async def keys(self) -> AsyncIterator[StoredKey]:
         """See `Storage.keys`. What is no key of ours is left alone."""
-        fields: dict[str, Any] = {"Bucket": self._bucket.name, "Prefix": self._bucket.prefix}
+        fields: dict[str, Any] = {"Bucket": self._bucket.name, "Prefix": self._bucket.prefix, "MaxKeys": PAGE}
         while True:
             page = await self._call("cannot list files", self._bucket.client.list_objects_v2, **fields)
             for found in page.get("Contents", []):

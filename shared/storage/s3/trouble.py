@@ -58,7 +58,9 @@ def clear_errors(what: str, bucket: str) -> Iterator[None]:
     """What botocore raises inside becomes BucketMisconfigured, JobError(DISK_FULL) or StorageError."""
     try:
         yield
-    except (ClientError, BotoCoreError) as error:
+    except ClientError as error:
+        raise translated(error, what, bucket) from None  # a traceback would show S3's message
+    except BotoCoreError as error:
         raise translated(error, what, bucket) from error
 
 

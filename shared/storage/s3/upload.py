@@ -21,7 +21,7 @@ from shared.storage.local import open_regular
 from shared.storage.port import Label, StorageError, StoredFile
 from shared.storage.s3.bucket import Bucket
 from shared.storage.s3.extras import Extra, Extras, Fields
-from shared.storage.s3.lanes import PART, Lanes, read_into
+from shared.storage.s3.lanes import Lanes, read_into
 from shared.storage.s3.parts import Parts, Stopped, base64, md5
 from shared.storage.s3.trouble import code_of, status_of
 from shared.storage.s3.unfinished import Part, Unfinished, parts_of, unfinished_uploads
@@ -60,25 +60,23 @@ class Upload:
         """Send the file and delete it here. Raises OSError, botocore's errors, StorageError."""
         with open_regular(self._wish.source) as file:
             size = os.fstat(file.fileno()).st_size
-            send = self._send_whole if size <= PART else self._send_parts
+            send = self._send_whole if size <= self._lanes.part else self._send_parts
             sha256 = send(file.fileno(), size)
         self._wish.source.unlink()
         return StoredFile(self._wish.key, size, sha256)
 
     def _send_whole(self, file: int, size: int) -> str:
-        with self._lanes.buffer(PART) as buffer:
+        with self._lanes.buffer(size) as buffer:
             body = bytes(read_into(buffer, file, 0, size))
         digest = hashlib.sha256(body)
-        has_checksum = self._extras.knows("checksum")
-        check = {} if has_checksum else {"ContentMD5": base64(md5(body))}
         self._store(
             self._bucket.client.put_object,
             {"checksum": {"ChecksumSHA256": base64(digest.digest())}, "tags": self._tags()},
             f'"{md5(body).hex()}"',
             size,
+            instead={"checksum": {"ContentMD5": base64(md5(body))}},
             Body=body,
             **self._about(),
-            **check,
         )
         self._tell(1.0)
         return digest.hexdigest()
@@ -93,7 +91,9 @@ class Upload:
 
     def _send_to(self, upload: Unfinished, file: int, size: int) -> str:
         there = parts_of(self._bucket, upload) if upload.is_old else {}
-        sha256, parts = Parts(self._bucket, upload, there, self._lanes, self._stop, self._tell).send(file)
+        sha256, parts = Parts(self._bucket, upload, there, self._lanes, self._stop, self._tell).send(
+            file, size
+        )
         if self._stop.is_set():
             raise Stopped("stopped")
         listed = [_completed(part) for part in parts]
@@ -117,8 +117,7 @@ class Upload:
         answer = self._extras.call(
             self._bucket.client.create_multipart_upload,
             {"checksum": {"ChecksumAlgorithm": "CRC32"}, "tags": self._tags()},
-            **self._where,
-            **self._about(),
+            **{**self._where, **self._about()},
         )
         has_checksums = self._extras.knows("checksum")
         return Unfinished(self._key, answer["UploadId"], datetime.now(UTC), has_checksums, is_old=False)
@@ -138,7 +137,7 @@ class Upload:
             if self._is_there(etag, size):
                 return
             if is_taken:
-                raise StorageError(f"there is another file under {self._wish.key}") from error
+                raise StorageError(f"there is another file under {self._wish.key}") from None
             raise
 
     def _is_there(self, etag: str, size: int) -> bool:

@@ -1,5 +1,6 @@
 """An S3 on loopback for the session, by moto, and storages in buckets of its own for each test."""
 
+import os
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from tests.services import free_port
 from tests.shared.storage.faulty import FaultyS3
 
 START_TIME = 60  # seconds; moto imports for two of them
+PART = 256 * 1024  # bytes; small, so that a film of several parts is quickly there
 KEY_ID, SECRET = "AKIATESTTESTTESTTEST", "kept-out-of-logs-and-messages"
 
 MakeFile = Callable[..., Path]
@@ -29,7 +31,11 @@ OpenBucket = Callable[..., Bucket]
 def moto() -> Iterator[int]:
     """The port of an S3 in a process of its own."""
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "tests.shared.storage.moto_main", str(port)])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.shared.storage.moto_main", str(port)],
+        env={**os.environ, "S3_UPLOAD_PART_MIN_SIZE": "1"},
+        stderr=subprocess.DEVNULL,
+    )
     try:
         deadline = time.monotonic() + START_TIME
         while not _answers(port):
@@ -89,7 +95,7 @@ def open_one(faulty: FaultyS3) -> Iterator[Callable[..., S3Storage]]:
 
     def open_storage(kept_unfinished: float = 0, **more: Any) -> S3Storage:
         changed = settings.model_copy(update=more)
-        storage = S3Storage(open_bucket(changed), kept_unfinished=kept_unfinished)
+        storage = S3Storage(open_bucket(changed), part=PART, kept_unfinished=kept_unfinished)
         opened.append(storage)
         return storage
 

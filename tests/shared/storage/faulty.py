@@ -83,6 +83,10 @@ class FaultyS3:
         """Call this before the first such request is handed on."""
         self._faults.append(Fault(applies, "call", 1, {"function": function}))
 
+    def edit(self, applies: Callable[[Seen], bool], edited: Callable[[bytes], bytes]) -> None:
+        """Change the answers' bodies."""
+        self._faults.append(Fault(applies, "edit", 10**6, {"edited": edited}))
+
     def heal(self) -> None:
         """Break nothing any more, and forget what was seen."""
         with self._lock:
@@ -123,6 +127,14 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     faulty: FaultyS3
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def handle_expect_100(self) -> bool:
+        """At once: a client waits a second for it, and then sends the body anyway."""
+        super().handle_expect_100()
+        self.wfile.flush()
+        return True
 
     def _serve(self) -> None:
         length = int(self.headers.get("content-length") or 0)
@@ -140,6 +152,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(fault.about["status"], {"content-type": "application/xml"}, _error(**fault.about))
             return
         status, headers, content = self.faulty.forward(request, body)
+        if fault and kind == "edit":
+            content = fault.about["edited"](content)
         if kind == "lose_answer":
             self.close_connection = True
             return

@@ -10,6 +10,7 @@ class Handler(WSGIRequestHandler):
     """Keeps connections open as S3 does, and says nothing."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log(self, *_: object) -> None:
         """Nobody reads it."""

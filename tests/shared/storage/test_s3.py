@@ -1,0 +1,388 @@
+"""What a bucket does that a folder does not: parts, what S3 is told of a file, links, and going on."""
+
+import asyncio
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from shared.storage import Label, StorageError
+from shared.storage.s3 import S3Storage
+from shared.storage.s3.bucket import Bucket
+from tests.shared.storage.conftest import PART, MakeFile, stored_keys
+from tests.shared.storage.faulty import FaultyS3, Seen
+
+OpenOne = Callable[..., S3Storage]
+BIG = 3 * PART + 12_345  # bytes: four parts
+KEY, FULL = "job/1.0.video.mp4", "linkferry/job/1.0.video.mp4"
+
+
+def head(bucket: Bucket, key: str = FULL) -> dict[str, object]:
+    """What S3 says of an object."""
+    return dict(bucket.client.head_object(Bucket=bucket.name, Key=key, ChecksumMode="ENABLED"))
+
+
+async def body_of(storage: S3Storage, key: str = KEY) -> bytes:
+    """What a person gets behind a presigned link."""
+    link = await storage.external_link(
+        key, file_name="f.mp4", content_type="video/mp4", disposition="inline", ttl_seconds=60
+    )
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.get(link)
+    assert answer.status_code == 200
+    return answer.content
+
+
+def part_numbers(faulty: FaultyS3) -> list[int]:
+    """The parts that were sent, by number."""
+    return sorted(
+        int(parse_qs(urlsplit(seen.path).query)["partNumber"][0]) for seen in faulty.seen if seen.is_part
+    )
+
+
+class TestParts:
+    """Files of more than one part."""
+
+    async def test_a_big_file_arrives_whole_in_parts(
+        self, s3: S3Storage, faulty: FaultyS3, make_file: MakeFile
+    ) -> None:
+        content = os.urandom(BIG)
+        stored = await s3.put(KEY, make_file(content))
+        assert (stored.size, stored.sha256) == (BIG, hashlib.sha256(content).hexdigest())
+        assert part_numbers(faulty) == [1, 2, 3, 4]
+        assert await body_of(s3) == content
+
+    async def test_progress_is_told_on_the_loop_and_ends_at_one(
+        self, s3: S3Storage, make_file: MakeFile
+    ) -> None:
+        shares: list[float] = []
+
+        def note(share: float) -> None:
+            asyncio.get_running_loop()  # raises in any other thread
+            shares.append(share)
+
+        await s3.put(KEY, make_file(os.urandom(BIG)), progress=note)
+        await asyncio.sleep(0)
+        assert shares == sorted(shares)
+        assert len(shares) == 4
+        assert shares[-1] == 1.0
+
+    async def test_several_files_share_the_buffers(self, s3: S3Storage, make_file: MakeFile) -> None:
+        contents = [os.urandom(2 * PART) for _ in range(5)]
+        await asyncio.gather(
+            *(s3.put(f"k{n}", make_file(content, f"f{n}")) for n, content in enumerate(contents))
+        )
+        for number, content in enumerate(contents):
+            assert await body_of(s3, f"k{number}") == content
+
+    async def test_every_part_carries_its_checksum(
+        self, s3: S3Storage, faulty: FaultyS3, make_file: MakeFile
+    ) -> None:
+        await s3.put(KEY, make_file(os.urandom(BIG)))
+        await s3.put("small", make_file())
+        parts = [seen for seen in faulty.seen if seen.is_part]
+        assert all("x-amz-checksum-crc32" in lower(seen) for seen in parts)
+        small = next(seen for seen in faulty.seen if seen.path.endswith("/small"))
+        assert "x-amz-checksum-sha256" in lower(small)
+
+
+def lower(seen: Seen) -> dict[str, str]:
+    """The headers of a request under lower-case names."""
+    return {name.lower(): value for name, value in seen.headers.items()}
+
+
+class TestGoingOn:
+    """After a crash."""
+
+    async def interrupted(
+        self, storage: S3Storage, faulty: FaultyS3, make_file: MakeFile, content: bytes
+    ) -> None:
+        """An upload whose third part never arrives."""
+        faulty.refuse(lambda seen: "partNumber=3" in seen.path, 403, "AccessDenied")
+        with pytest.raises(StorageError):
+            await storage.put(KEY, make_file(content))
+        faulty.heal()
+
+    async def test_parts_that_are_there_are_not_sent_again(
+        self, open_one: OpenOne, faulty: FaultyS3, make_file: MakeFile
+    ) -> None:
+        content = os.urandom(BIG)
+        await self.interrupted(open_one(), faulty, make_file, content)
+        next_process = open_one()
+        assert await next_process.unfinished("job/") == [KEY]
+        assert await stored_keys(next_process) == set()  # half a file is none
+        shares: list[float] = []
+        stored = await next_process.put(KEY, make_file(content), progress=shares.append)
+        assert stored.sha256 == hashlib.sha256(content).hexdigest()
+        assert 3 in part_numbers(faulty)
+        assert not {1, 2} <= set(part_numbers(faulty))
+        assert await body_of(next_process) == content
+        assert await next_process.unfinished("job/") == []
+        await asyncio.sleep(0)
+        assert shares[-1] == 1.0
+
+    async def test_a_killed_process_loses_nothing_that_arrived(
+        self, open_one: OpenOne, bucket: Bucket, faulty: FaultyS3, make_file: MakeFile
+    ) -> None:
+        content = os.urandom(BIG)
+        source = make_file(content)
+        program = (
+            "import asyncio, sys, pathlib\n"
+            "from shared.settings import Settings\n"
+            "from shared.storage.s3 import S3Storage\n"
+            "settings = Settings(_env_file=None, s3_bucket=sys.argv[1], s3_endpoint_url=sys.argv[2])\n"
+            "from shared.storage.s3.bucket import open_bucket\n"
+            f"storage = S3Storage(open_bucket(settings), part={PART})\n"
+            f"asyncio.run(storage.put({KEY!r}, pathlib.Path(sys.argv[3])))\n"
+        )
+        faulty.cut_request(lambda seen: "partNumber=4" in seen.path, times=100)
+        process = subprocess.Popen([sys.executable, "-c", program, bucket.name, faulty.url, str(source)])
+        while set(part_numbers(faulty)) != {1, 2, 3, 4}:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)  # the other three have arrived
+        process.kill()
+        process.wait()
+        faulty.heal()
+        storage = open_one()
+        await storage.put(KEY, source)
+        assert part_numbers(faulty) == [4]
+        assert await body_of(storage) == content
+
+    async def test_another_file_does_not_take_over_foreign_parts(
+        self, open_one: OpenOne, faulty: FaultyS3, make_file: MakeFile
+    ) -> None:
+        await self.interrupted(open_one(), faulty, make_file, os.urandom(BIG))
+        other, storage = os.urandom(BIG), open_one()
+        await storage.put(KEY, make_file(other))
+        assert part_numbers(faulty) == [1, 2, 3, 4]
+        assert await body_of(storage) == other
+
+    @pytest.mark.parametrize(
+        "where",
+        [
+            lambda seen: "partNumber=3" in seen.path,
+            lambda seen: seen.method == "POST" and "uploadId" in seen.path,
+        ],
+    )
+    async def test_an_upload_that_somebody_aborted_starts_anew(
+        self, s3: S3Storage, faulty: FaultyS3, make_file: MakeFile, where: Callable[[Seen], bool]
+    ) -> None:
+        faulty.refuse(where, 404, "NoSuchUpload", times=1)
+        content = os.urandom(BIG)
+        await s3.put(KEY, make_file(content))
+        assert await body_of(s3) == content
+
+    async def test_old_uploads_are_aborted_and_young_ones_kept(
+        self, open_one: OpenOne, faulty: FaultyS3, make_file: MakeFile
+    ) -> None:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z").encode()  # moto says a day of 2010
+        storage = open_one(kept_unfinished=86_400)
+        await self.interrupted(storage, faulty, make_file, os.urandom(BIG))
+        faulty.edit(
+            lambda seen: "uploads" in seen.path, lambda xml: xml.replace(b"2010-11-10T20:48:33.000Z", now)
+        )
+        assert await storage.discard_unfinished(0) == 0  # younger than a day: somebody may go on
+        assert await storage.unfinished("") == [KEY]
+        assert await open_one(kept_unfinished=0).discard_unfinished(0) == 1
+        assert await storage.unfinished("") == []
+
+    async def test_cancelled_it_stops_sending_and_keeps_the_source(
+        self, s3: S3Storage, faulty: FaultyS3, make_file: MakeFile
+    ) -> None:
+        content = os.urandom(20 * PART)
+        source = make_file(content)
+        task = asyncio.create_task(s3.put(KEY, source))
+        while not part_numbers(faulty):
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.to_thread(s3.close)  # its threads have ended
+        assert source.exists()
+        assert len(part_numbers(faulty)) < 20
+
+
+class TestWhatS3IsTold:
+    """Type, name, tags, encryption, conditions."""
+
+    LABEL = Label("video/mp4", "Fährmann.mp4", tags={"job": "j-1", "kind": "video"})
+
+    @pytest.mark.parametrize("size", [4, BIG])
+    async def test_type_name_and_tags(
+        self, s3: S3Storage, bucket: Bucket, make_file: MakeFile, size: int
+    ) -> None:
+        await s3.put(KEY, make_file(os.urandom(size)), label=self.LABEL)
+        told = head(bucket)
+        assert told["ContentType"] == "video/mp4"
+        assert told["ContentDisposition"] == (
+            "attachment; filename=\"F_hrmann.mp4\"; filename*=UTF-8''F%C3%A4hrmann.mp4"
+        )
+        tags = bucket.client.get_object_tagging(Bucket=bucket.name, Key=FULL)["TagSet"]
+        assert {tag["Key"]: tag["Value"] for tag in tags} == self.LABEL.tags
+
+    @pytest.mark.parametrize("size", [4, BIG])
+    async def test_encryption(
+        self, open_one: OpenOne, bucket: Bucket, faulty: FaultyS3, make_file: MakeFile, size: int
+    ) -> None:
+        await open_one(s3_server_side_encryption="AES256").put(KEY, make_file(os.urandom(size)))
+        assert head(bucket)["ServerSideEncryption"] == "AES256"
+        await open_one(s3_server_side_encryption="aws:kms:alias/films").put("k", make_file(os.urandom(size)))
+        told = [lower(seen) for seen in faulty.seen if "aws:kms" in lower(seen).values()]
+        assert told[0]["x-amz-server-side-encryption-aws-kms-key-id"] == "alias/films"
+
+    @pytest.mark.parametrize("size", [4, BIG])
+    async def test_what_is_there_stays_when_that_is_wanted(
+        self, s3: S3Storage, make_file: MakeFile, size: int
+    ) -> None:
+        first = os.urandom(size)
+        await s3.put(KEY, make_file(first), replace=False)
+        source = make_file(os.urandom(size))
+        with pytest.raises(StorageError, match="another file"):
+            await s3.put(KEY, source, replace=False)
+        assert source.exists()
+        assert await body_of(s3) == first
+
+    @pytest.mark.parametrize("size", [4, BIG])
+    async def test_the_prefix_is_ours_alone(
+        self, s3: S3Storage, bucket: Bucket, make_file: MakeFile, size: int
+    ) -> None:
+        bucket.client.put_object(Bucket=bucket.name, Key="somebody/elses", Body=b"x")
+        bucket.client.put_object(Bucket=bucket.name, Key="linkferry/no key of ours", Body=b"x")
+        await s3.put(KEY, make_file(os.urandom(size)))
+        assert await stored_keys(s3) == {KEY}
+        assert not await s3.exists("elses")
+
+    async def test_more_files_than_fit_on_one_page(
+        self, s3: S3Storage, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("shared.storage.s3.storage.PAGE", 2)
+        for number in range(5):
+            bucket.client.put_object(Bucket=bucket.name, Key=f"linkferry/k/{number}", Body=b"")
+        assert await stored_keys(s3) == {f"k/{number}" for number in range(5)}
+
+
+class TestOlderServers:
+    """Servers that do not know all of S3."""
+
+    @pytest.mark.parametrize("size", [4, BIG])
+    @pytest.mark.parametrize("header", ["x-amz-checksum", "x-amz-tagging", "if-none-match"])
+    @pytest.mark.parametrize(("status", "code"), [(501, "NotImplemented"), (400, "InvalidArgument")])
+    async def test_what_they_refuse_is_left_out(
+        self,
+        s3: S3Storage,
+        faulty: FaultyS3,
+        make_file: MakeFile,
+        size: int,
+        header: str,
+        status: int,
+        code: str,
+    ) -> None:
+        def has(seen: Seen) -> bool:
+            return any(name.startswith(header) for name in lower(seen))
+
+        faulty.refuse(has, status, code)
+        content = os.urandom(size)
+        for key in ("first", "second"):
+            await s3.put(key, make_file(content), label=TestWhatS3IsTold.LABEL, replace=False)
+            assert await body_of(s3, key) == content
+        assert len([seen for seen in faulty.seen if has(seen)]) == 1  # asked once, then never again
+        if header == "x-amz-checksum":
+            kept = [seen for seen in faulty.seen if seen.method == "PUT" and not has(seen)]
+            assert all("content-md5" in lower(seen) for seen in kept)
+
+    async def test_a_real_mistake_is_not_taken_for_one(
+        self, s3: S3Storage, faulty: FaultyS3, make_file: MakeFile
+    ) -> None:
+        faulty.refuse(lambda seen: seen.method == "PUT", 400, "InvalidArgument")
+        with pytest.raises(StorageError, match="InvalidArgument"):
+            await s3.put(KEY, make_file())
+        faulty.heal()
+        await s3.put(KEY, make_file(), label=TestWhatS3IsTold.LABEL)
+        assert "x-amz-tagging" in lower(faulty.seen[-1])
+
+    async def test_parts_are_known_again_by_their_entity_tags(
+        self, open_one: OpenOne, faulty: FaultyS3, make_file: MakeFile
+    ) -> None:
+        faulty.refuse(lambda seen: any("checksum" in name for name in lower(seen)), 501, "NotImplemented")
+        faulty.refuse(lambda seen: "partNumber=4" in seen.path, 403, "AccessDenied", times=1)
+        content = os.urandom(BIG)
+        storage = open_one()
+        with pytest.raises(StorageError):
+            await storage.put(KEY, make_file(content))
+        before = len(part_numbers(faulty))
+        await storage.put(KEY, make_file(content))
+        assert len(part_numbers(faulty)) - before < 4
+        assert await body_of(storage) == content
+
+    async def test_one_that_lists_no_uploads(
+        self, s3: S3Storage, faulty: FaultyS3, make_file: MakeFile
+    ) -> None:
+        faulty.refuse(lambda seen: seen.method == "GET" and "uploads" in seen.path, 501, "NotImplemented")
+        await s3.put(KEY, make_file(os.urandom(BIG)))
+        assert await s3.discard_unfinished(0) == 0
+
+
+class TestLinks:
+    """Presigned ones."""
+
+    async def test_name_type_and_time(self, s3: S3Storage, make_file: MakeFile) -> None:
+        await s3.put(KEY, make_file(b"0123456789"), label=Label("application/octet-stream", "x.bin"))
+        link = await s3.external_link(
+            KEY, file_name="Fähr“mann” 1.mp4", content_type="video/mp4", disposition="inline", ttl_seconds=90
+        )
+        assert parse_qs(urlsplit(link).query)["X-Amz-Expires"] == ["90"]
+        async with httpx.AsyncClient(trust_env=False) as client:
+            whole = await client.get(link)
+            part = await client.get(link, headers={"range": "bytes=2-4"})
+        assert whole.headers["content-type"] == "video/mp4"
+        assert whole.headers["content-disposition"] == (
+            "inline; filename=\"F_hr_mann_ 1.mp4\"; filename*=UTF-8''F%C3%A4hr%E2%80%9Cmann%E2%80%9D%201.mp4"
+        )
+        assert (part.status_code, part.content) == (206, b"234")
+
+    async def test_none_lives_longer_than_s3_allows(self, s3: S3Storage) -> None:
+        link = await s3.external_link(
+            KEY, file_name="f", content_type="video/mp4", disposition="inline", ttl_seconds=10**7
+        )
+        assert parse_qs(urlsplit(link).query)["X-Amz-Expires"] == ["604800"]
+
+    async def test_lent_credentials_are_told(
+        self, open_one: OpenOne, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert (open_one().warning(), open_one().links_end()) == ("", None)
+        monkeypatch.setenv("AWS_SESSION_TOKEN", "t")
+        assert "are temporary" in open_one().warning()
+        assert open_one().links_end() is None  # nobody says when
+        end = (datetime.now(UTC) + timedelta(hours=2)).replace(microsecond=0)
+        monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", end.isoformat())
+        assert f"end at {end:%Y-%m-%d %H:%M} UTC" in open_one().warning()
+        assert open_one().links_end() == end
+
+
+async def test_fetch_takes_up_a_connection_that_broke_off(
+    s3: S3Storage, faulty: FaultyS3, make_file: MakeFile, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    content = os.urandom(5_000_000)
+    await s3.put(KEY, make_file(content))
+    faulty.cut_answer(lambda seen: seen.method == "GET", times=3)
+    target = tmp_path_factory.mktemp("out") / "copy.mp4"
+    await s3.fetch(KEY, target)
+    assert target.read_bytes() == content
+    ranges = [lower(seen).get("range") for seen in faulty.seen if seen.path.endswith("/" + FULL)]
+    assert ranges[-3:] == ["bytes=2500000-", "bytes=3750000-", "bytes=4375000-"]  # never from the start again
+    assert [path.name for path in target.parent.iterdir()] == ["copy.mp4"]
+
+
+def test_boto3_is_imported_only_where_s3_is_chosen() -> None:
+    program = (
+        "import sys, json, linkferry.cli; print(json.dumps([m for m in sys.modules if m.startswith('boto')]))"
+    )
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout
+    assert json.loads(output) == []
