@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from bots.commands import USAGE
 from bots.desk import Asker
 from bots.scanner import scan
+from bots.slack.markup import spoken, undone
 from shared.chat.slack.chats import PLATFORM, chat_id
 
 Payload = Mapping[str, Any]
@@ -18,11 +18,6 @@ MAX_URL = 250  # characters of an answer's address: it is kept with the request
 _ID = re.compile(r"[A-Z0-9]{1,32}")
 _TS = re.compile(r"[0-9]{1,16}\.[0-9]{1,16}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # no database takes them
-_LINK = re.compile(r"(?:https?|ftp|mailto|tel):", re.IGNORECASE)
-_MARKUP = re.compile(rf"<((?:[@#!]|{_LINK.pattern})[^<>|]*)(?:\|([^<>]*))?>", re.IGNORECASE)
-_ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
-_NAMED = re.compile(rf"\s*/?({'|'.join(USAGE)})(?!\S)", re.IGNORECASE)
-_WORDS_ONLY = ("status", "cancel", "find", "help")  # what stands behind them is never a link
 
 
 class Way(Enum):
@@ -219,46 +214,6 @@ def read_form(body: Payload) -> Filled | None:
         return None
     name, note = _words(view.get("callback_id")), _words(view.get("private_metadata"))
     return Filled(speaker, name, values, note, event)
-
-
-def spoken(text: str) -> str:
-    """What somebody typed behind the app's name: `get`, `subs` and the others need no slash there."""
-    text = _without_mentions(text).strip()
-    named = _NAMED.match(text)
-    if named is None:
-        return undone(text)
-    name, rest = named[1].lower(), text[named.end() :].strip()
-    return f"/{name} {_shown(rest) if name in _WORDS_ONLY else undone(rest)}".strip()
-
-
-def undone(text: str) -> str:
-    """Slack's markup as a person would type it. Links stay as they are: `bots.scanner` knows them."""
-    return _rewritten(text, keep_links=True)
-
-
-def _shown(text: str) -> str:
-    """The text as people see it: what Slack took for a link is a word again."""
-    return _rewritten(text, keep_links=False)
-
-
-def _rewritten(text: str, *, keep_links: bool) -> str:
-    pieces, position = [], 0
-    for match in _MARKUP.finditer(text):
-        pieces.append(_plain(text[position : match.start()]))
-        position = match.end()
-        if _LINK.match(match[1]):
-            pieces.append(match[0] if keep_links else _plain(match[2] or match[1]))
-        elif match[2]:
-            pieces.append(_plain(match[2]))
-    return "".join([*pieces, _plain(text[position:])])
-
-
-def _plain(text: str) -> str:
-    return re.sub("&(?:lt|gt|amp);", lambda match: _ENTITIES[match[0]], text)
-
-
-def _without_mentions(text: str) -> str:
-    return re.sub(r"<@[A-Z0-9]{1,32}(?:\|[^<>]{0,80})?>[:,]?", " ", text)
 
 
 def _is_fresh(event: Payload) -> bool:

@@ -29,7 +29,6 @@ from shared.settings import UMBRELLA
 
 MAX_TITLE = 120  # characters
 MOST_FILES = 10  # lines of one request's files
-UNTITLED = "untitled"
 NAME = "Linkferry"
 
 NOTHING_YET = "You have asked for nothing yet. Send me a link."
@@ -130,7 +129,7 @@ def outside(view: JobView, request_id: UUID, why: str) -> Message:
 
 def title_of(view: JobView) -> str:
     """The title, escaped."""
-    return foreign(view.title or UNTITLED, MAX_TITLE)
+    return foreign(view.name, MAX_TITLE)
 
 
 def state_of(view: JobView) -> str:
@@ -151,7 +150,7 @@ def _linked(view: JobView) -> str:
     main = main_artifact(view)
     if main is None or not main.url:
         return f"{title_of(view)} · no longer kept; send the link again"
-    return link(view.watch_url or main.url, one_line(view.title or UNTITLED)[:MAX_TITLE])
+    return link(view.watch_url or main.url, one_line(view.name)[:MAX_TITLE])
 
 
 def _lines(lines: Sequence[str], buttons: Sequence[Block | None] = ()) -> Message:

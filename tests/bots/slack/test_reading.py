@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bots.commands import Get, Subs, parse
 from bots.slack import reading
+from bots.slack.markup import spoken
 from bots.slack.reading import Way
 from shared.chat.slack.chats import split_chat
 from tests.slack.recorded import NAMES as RECORDED
@@ -95,11 +96,11 @@ def test_shortcuts_presses_and_forms() -> None:
     ("a &amp;lt; b", "a &lt; b"), ("", ""),
 ])  # fmt: skip
 def test_what_people_type(typed: str, text: str) -> None:
-    assert reading.spoken(typed) == text
+    assert spoken(typed) == text
 
 
 def test_a_transcript_in_words() -> None:
-    (command,) = parse(reading.spoken("<@U1> subs <https://a.example/x> de srt"))
+    (command,) = parse(spoken("<@U1> subs <https://a.example/x> de srt"))
     assert isinstance(command, Subs) and command.options.languages == ("de",)
 
 
