@@ -83,6 +83,12 @@ class JobView(Frozen):
     offers: Offers | None
     error: ErrorView | None
     watch_url: str | None = None
+    site: str = ""
+
+    @property
+    def name(self) -> str:
+        """What people call it: the title, or the site while nobody knows any."""
+        return self.title or self.site or "untitled"
 
 
 class Results:
@@ -112,6 +118,7 @@ class Results:
             position=position if job.state is JobState.QUEUED else None,
             starts_in=starts_in if job.state is JobState.QUEUED else None,
             retry_in=max(0.0, (job.run_after - now).total_seconds()) if waits and job.run_after else None,
+            site=job.site,
             title=job.title,
             duration_seconds=job.duration,
             note=job.note,

@@ -17,7 +17,6 @@ from shared.models import JobState, Role
 from shared.results import JobView
 
 MOST_TITLE = 120  # UTF-16 units
-UNTITLED = "untitled"
 
 _TAG = re.compile(r"<[^>]*>")
 
@@ -144,7 +143,7 @@ def _more(count: int) -> str:
 
 
 def _title(view: JobView) -> str:
-    return plain(cut(clean(view.title or UNTITLED), MOST_TITLE))
+    return plain(cut(clean(view.name), MOST_TITLE))
 
 
 def _linked(view: JobView) -> str:

@@ -15,7 +15,7 @@ HOST = "https://ferry.example.org/f"
 
 def a_view(state: JobState = JobState.RUNNING, **about: Any) -> JobView:
     """A job in this state; whatever is not said is empty."""
-    empty = dict.fromkeys(JobView.model_fields) | {"artifacts": ()}
+    empty = dict.fromkeys(JobView.model_fields) | {"artifacts": (), "site": "films.example"}
     return JobView.model_validate(empty | {"job_id": ASKED, "state": state} | about)
 
 
