@@ -27,6 +27,7 @@ from shared.errors import ConfigError
 from shared.lock import worker_lock
 from shared.queue import QueueUnavailable, open_queue
 from shared.settings import Settings
+from worker.speech.listen import NOT_INSTALLED, Speech
 
 OLD_YT_DLP = 60  # days
 LOW_SPACE = 2  # times the largest file allowed
@@ -151,6 +152,18 @@ async def _cookies(settings: Settings) -> Finding:
     return Finding("cookies", str(settings.cookie_file))
 
 
+async def _speech(settings: Settings) -> Finding:
+    if not settings.speech_model:
+        return Finding("speech", "off")
+    obstacle = Speech(settings).obstacle
+    if obstacle == NOT_INSTALLED:
+        advice = "Install it: python -m pip install --require-hashes -r requirements-speech.lock."
+        return Finding("speech", "faster-whisper is missing.", advice)
+    if obstacle:
+        return Finding("speech", "no model there.", "Correct LINKFERRY_SPEECH_MODEL.")
+    return Finding("speech", f"{settings.speech_model}, on {settings.speech_device}")
+
+
 async def _database(settings: Settings) -> Finding:
     kind = "SQLite" if settings.effective_database_url.startswith("sqlite") else "PostgreSQL"
     database = Database(settings.effective_database_url)
@@ -271,5 +284,5 @@ async def _web(settings: Settings) -> Finding:
 
 CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
     _python, _ffmpeg, _ffprobe, _deno, _yt_dlp, _data_folder, _disk, _cookies, _database, _queue, _jobs,
-    _worker, _web, _telegram,
+    _worker, _web, _telegram, _speech,
 )  # fmt: skip

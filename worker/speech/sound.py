@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from worker.media.process import DEMUXERS, PROTOCOLS, file_url
 
 RATE = 16_000  # samples a second, which is what the models hear
-WINDOW = 300 * RATE  # samples
-SEARCH = 30 * RATE  # samples at the end of a window in which it is cut
+WINDOW = 180 * RATE  # samples; more would take more memory, less would cut more often
+SEARCH = 20 * RATE  # samples at the end of a window in which it is cut
 LONGEST = 48 * 3600  # seconds; a file whose timestamps jump would fill years with silence
 _FRAME = RATE // 50
 _PAUSE = 15  # frames, 0.3 s: as short as pauses between sentences get
