@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 from shared.chat.pace import Pace
 from shared.chat.port import MessageClient, Throttled
+from shared.locks import Locks
 from shared.models import Request
 from shared.results import JobView
 
@@ -37,13 +37,13 @@ class PacedClient:
         self.pace = pace
         self._posted: OrderedDict[tuple[str, UUID], str] = OrderedDict()  # a chat that moves gets a new one
         self._final: OrderedDict[UUID, None] = OrderedDict()
-        self._locks: WeakValueDictionary[tuple[Hashable, Hashable], asyncio.Lock] = WeakValueDictionary()
+        self._locks = Locks()
         self._waiting: Counter[Hashable] = Counter()  # how many stand in line, by place
 
     async def post(self, request: Request, view: JobView) -> str:
         """A new status message; the same one again for a request that got one a moment ago."""
         asked = (request.chat_id, request.id)
-        async with self._lock(*asked):
+        async with self._locks.of(asked):
             if asked not in self._posted:
                 async with self.turn(request.chat_id):
                     _keep(self._posted, asked, await self._client.post(request, view))
@@ -51,7 +51,7 @@ class PacedClient:
 
     async def edit(self, request: Request, message: str, view: JobView) -> None:
         """The final edit."""
-        async with self._lock(request.chat_id, message):
+        async with self._locks.of((request.chat_id, message)):
             async with self.turn(request.chat_id):
                 await self._client.edit(request, message, view)
             _keep(self._final, request.id, None)
@@ -73,7 +73,7 @@ class PacedClient:
 
     async def show(self, request: Request, message: str, view: JobView) -> bool:
         """Show progress; False, and nothing, once the final edit was made or while a call is under way."""
-        lock = self._lock(request.chat_id, message)
+        lock = self._locks.of((request.chat_id, message))
         if lock.locked() or request.id in self._final:
             return False
         async with lock, self._holding(request.chat_id):
@@ -98,7 +98,7 @@ class PacedClient:
         self._look_ahead(chat, patience, self._waiting[place])
         self._waiting[place] += 1
         try:
-            async with self._lock(place, None):  # first come, first served
+            async with self._locks.of((place, None)):  # first come, first served
                 while wait := self._look_ahead(chat, patience):  # noqa: ASYNC110 - the wait is known
                     await asyncio.sleep(wait)
                 self.pace.called(chat, self._clock())
@@ -122,12 +122,6 @@ class PacedClient:
         except Throttled as throttled:
             self.pace.refused(chat, self._clock(), throttled.seconds)
             raise
-
-    def _lock(self, where: Hashable, what: Hashable) -> asyncio.Lock:
-        lock = self._locks.get((where, what))
-        if lock is None:
-            lock = self._locks[where, what] = asyncio.Lock()
-        return lock
 
 
 def _keep(memory: OrderedDict[K, T], key: K, value: T) -> None:

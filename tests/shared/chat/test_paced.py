@@ -266,6 +266,6 @@ async def test_only_requests_of_late_are_remembered(monkeypatch: pytest.MonkeyPa
         await client.edit(request, message, FINAL)
         client.forget(request.id)
     assert len(client._posted) == len(client._final) == 3
-    assert not client._locks
+    assert not client._locks._locks
     assert not client._waiting
     assert not client.pace._edited
