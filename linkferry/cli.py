@@ -174,12 +174,16 @@ def slack_manifest(
 
 
 @app.command("doctor")
-def run_doctor() -> None:
+def run_doctor(
+    set_lifecycle: Annotated[
+        bool, typer.Option(help="First give the S3 bucket the rule that deletes leftovers.")
+    ] = False,
+) -> None:
     """Check everything Linkferry depends on, and say what to do."""
     from linkferry import doctor
 
     settings = load_settings(check_folder=False)
-    finish(lambda: doctor.run(settings))
+    finish(lambda: doctor.run(settings, set_lifecycle=set_lifecycle))
 
 
 def load_settings(*, for_logs: bool = False, check_folder: bool = True) -> "Settings":

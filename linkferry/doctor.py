@@ -27,11 +27,13 @@ from shared.errors import ConfigError
 from shared.lock import worker_lock
 from shared.queue import QueueUnavailable, open_queue
 from shared.settings import Settings
+from shared.storage import StorageError
 from worker.speech.listen import NOT_INSTALLED, Speech
 
 OLD_YT_DLP = 60  # days
 LOW_SPACE = 2  # times the largest file allowed
 ANSWER_TIME = 5  # seconds
+S3_TIME = 15  # seconds; it is asked again when a request fails
 LONG_WAIT = 900  # seconds a job may be queued before somebody should know
 
 
@@ -50,11 +52,20 @@ class Finding:
         return "ok" if not self.advice else "fix" if self.fatal else "note"
 
 
+RULE_ADVICE = {
+    "missing": "It has no lifecycle rule that deletes leftovers: linkferry doctor --set-lifecycle.",
+    "different": "Its lifecycle rule is for another retention: linkferry doctor --set-lifecycle.",
+}
 STYLES = {"ok": "green", "note": "yellow", "fix": "red"}
 
 
-async def run(settings: Settings) -> int:
-    """Look at everything; returns 1 when something must be mended first."""
+async def run(settings: Settings, *, set_lifecycle: bool = False) -> int:
+    """Look at everything; returns 1 when something must be mended first.
+
+    `set_lifecycle` first changes the bucket's rules. Raises ConfigError or StorageError when that fails.
+    """
+    if set_lifecycle:
+        await _set_lifecycle(settings)
     console = Console(highlight=False)
     findings = [await check(settings) for check in CHECKS]
     for finding in findings:
@@ -139,6 +150,39 @@ async def _disk(settings: Settings) -> Finding:
     low = free < LOW_SPACE * settings.max_bytes
     advice = "That is less than two of the largest files: free some, or lower LINKFERRY_MAX_FILE_SIZE_GB."
     return Finding("free space", f"{free / 10**9:.1f} GB.", advice if low else "")
+
+
+async def _storage(settings: Settings) -> Finding:
+    if not settings.uses_s3:
+        return Finding("storage", "the data folder")
+    from shared.storage.s3 import S3Storage  # here, because boto3 takes 0.3 s to import
+
+    where = f"the bucket {settings.s3_bucket}"
+    try:
+        storage = await asyncio.to_thread(S3Storage.of, settings)
+    except ConfigError as error:
+        return Finding("storage", "S3.", str(error), fatal=True)
+    try:
+        async with asyncio.timeout(S3_TIME):
+            await storage.check()
+            rule = await storage.lifecycle(settings.retention)
+    except ConfigError as error:
+        return Finding("storage", f"{where}.", str(error), fatal=True)
+    except (StorageError, TimeoutError):
+        return Finding("storage", f"{where}.", "S3 does not answer: look at the network.", fatal=True)
+    advice = storage.warning() or RULE_ADVICE.get(rule, "")
+    return Finding("storage", f"{where}{'.' * bool(advice)}", advice)
+
+
+async def _set_lifecycle(settings: Settings) -> None:
+    if not settings.uses_s3:
+        raise ConfigError(
+            "Files are not kept in S3, so there is no bucket to give a rule: LINKFERRY_STORAGE."
+        )
+    from shared.storage.s3 import S3Storage
+
+    storage = await asyncio.to_thread(S3Storage.of, settings)
+    await storage.set_lifecycle(settings.retention)
 
 
 async def _cookies(settings: Settings) -> Finding:
@@ -283,6 +327,6 @@ async def _web(settings: Settings) -> Finding:
 
 
 CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
-    _python, _ffmpeg, _ffprobe, _deno, _yt_dlp, _data_folder, _disk, _cookies, _database, _queue, _jobs,
-    _worker, _web, _telegram, _speech,
+    _python, _ffmpeg, _ffprobe, _deno, _yt_dlp, _data_folder, _disk, _storage, _cookies, _database, _queue,
+    _jobs, _worker, _web, _telegram, _speech,
 )  # fmt: skip
