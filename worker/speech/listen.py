@@ -149,13 +149,11 @@ class Speech:
         except ConfigError as error:
             raise JobError(Code.INTERNAL, str(error), sentence=FAILED) from error
         except JobError as error:  # its exit status or its last words
-            if answer.device == "cuda":
-                log.warning(
-                    "the graphics card failed (%s): speech is recognised on the processor", error.detail
-                )
-                return await self._run(task.model_copy(update={"device": "cpu"}), folder, heard)
             if error.code in (Code.STALLED, Code.TIMED_OUT, Code.DISK_FULL):
                 raise
+            if "cpu" not in (task.device, answer.device):  # a driver can take the whole process down
+                log.warning("the graphics card may have failed (%s): now on the processor", error.detail)
+                return await self._run(task.model_copy(update={"device": "cpu"}), folder, heard)
             raise JobError(Code.INTERNAL, f"speech: {error.detail}", sentence=FAILED) from error
         finally:
             note.unlink(missing_ok=True)

@@ -1,10 +1,11 @@
 """The real model on real speech, in its own process."""
 
 import asyncio
+import json
 import logging
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -18,7 +19,7 @@ from worker.captions.cues import Cue
 from worker.captions.readers import read
 from worker.child.protocol import CaptionFile, Media, StreamFile
 from worker.media import inspect
-from worker.speech import NO_SOUND, Speech
+from worker.speech import FAILED, NO_SOUND, Speech, listen
 from worker.speech.listen import ENGLISH_ONLY, NO_MODEL
 
 Make = Callable[..., Settings]
@@ -156,6 +157,37 @@ async def test_without_a_graphics_card_the_processor_listens(
         track, _ = await hear(Speech(settings(speech_device="cuda")), sentence, tmp_path / "job")
     assert track is not None and "ferry" in cues_of(track)[0].text
     assert "on the processor" in caplog.text
+
+
+async def test_a_graphics_card_that_takes_the_process_down_is_left_out(
+    settings: Make, sentence: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stub in the process's place: there is no graphics card here to fail."""
+    devices: list[str] = []
+
+    async def run(_: str, args: Sequence[str], feed: Callable[[bytes], None], __: object) -> None:
+        devices.append(json.loads(Path(args[-1]).read_text())["device"])
+        if devices[-1] != "cpu":
+            feed(b'{"type": "loaded", "device": "cuda"}\n')
+            raise JobError(Code.BROKEN_FILE, "python: CUDA error: an illegal memory access")
+        feed(b'{"type": "done", "words": 1, "language": "en"}\n')
+
+    monkeypatch.setattr(listen, "run", run)
+    track, _ = await hear(Speech(settings()), sentence, tmp_path / "job")
+    assert track is not None and devices == ["auto", "cpu"]
+
+
+@pytest.mark.parametrize("said", [b"hello\n", b"x" * 70_000, b'{"type": "heard"}\n'])
+async def test_an_answer_that_is_none_is_a_failure_with_a_sentence(
+    settings: Make, sentence: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    async def run(_: str, __: object, feed: Callable[[bytes], None], ___: object) -> None:
+        feed(said)
+
+    monkeypatch.setattr(listen, "run", run)
+    with pytest.raises(JobError) as caught:
+        await hear(Speech(settings(speech_device="cpu")), sentence, tmp_path / "job")
+    assert (caught.value.code, caught.value.sentence) == (Code.INTERNAL, FAILED)
 
 
 @pytest.mark.slow

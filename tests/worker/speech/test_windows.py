@@ -4,13 +4,17 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.worker.speech.said import ffmpeg
-from worker.speech.sound import RATE, SEARCH, WINDOW, SoundBroken, decoded, quietest, windows
+from worker.speech.__main__ import main
+from worker.speech.messages import Done, Message, Task
+from worker.speech.model import Word
+from worker.speech.sound import RATE, SEARCH, WINDOW, Samples, SoundBroken, decoded, quietest, windows
 
 GROWTH = 12  # MB that an hour may take more than five minutes; a window of sound alone is 6
 STUB = """
@@ -102,3 +106,44 @@ def test_an_hour_takes_no_more_memory_than_five_minutes(
     with capsys.disabled():
         print(f"\npeak memory with a stub for the model: {peaks} MB")  # noqa: T201
     assert peaks[60] - peaks[5] < GROWTH
+
+
+class Counting:
+    """A stub for the model: it notes how much it listened to, and fails at a window if told to."""
+
+    language: str | None = None
+    device = "cuda"  # so that no limit is put on the memory of the tests
+
+    def __init__(self, fails_at: int | None = None) -> None:
+        self.heard: list[int] = []
+        self._fails_at = fails_at
+
+    def listen(self, samples: Samples) -> Iterator[list[Word]]:
+        if len(self.heard) == self._fails_at:
+            raise KeyboardInterrupt
+        self.heard.append(len(samples))
+        self.language = "en"
+        yield [Word(1, 2, " window")]
+
+
+def test_a_recognition_that_was_stopped_goes_on_with_the_next_window(tmp_path: Path) -> None:
+    ffmpeg("-f", "lavfi", "-i", "sine=duration=500", "long.flac", folder=tmp_path)
+    task = Task(
+        source=str(tmp_path / "long.flac"),
+        journal=str(tmp_path / "journal"),
+        target=str(tmp_path / "t.json3"),
+        model="stub",
+        models="",
+        device="cpu",
+        threads=1,
+    )
+    first, second = Counting(fails_at=2), Counting()
+    told: list[Message] = []
+    with pytest.raises(KeyboardInterrupt):
+        main(task, told.append, lambda *_: first)
+    main(task, told.append, lambda *_: second)
+    assert len(first.heard) == 2 and sum(first.heard + second.heard) == 500 * RATE
+    assert told[-1] == Done(words=3, language="en")
+    events = json.loads((tmp_path / "t.json3").read_text())["events"]
+    starts = [event["tStartMs"] / 1000 - 1 for event in events]
+    assert starts == pytest.approx([0, first.heard[0] / RATE, sum(first.heard) / RATE], abs=0.01)
