@@ -40,7 +40,9 @@ _DISPOSITIONS: tuple[Disposition, ...] = ("attachment", "inline")
 # the same token, and nobody could tell a copied link from an altered one.
 _SHAPE = r"[A-Za-z0-9_-]{28}\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
 _TOKEN_ONLY = re.compile(_SHAPE)
-_TOKEN_IN_TEXT = re.compile(rf"(?<=/[fw]/)[^/?#\s\"'<>|]+|{_SHAPE}")
+# What makes a link to S3 or CloudFront work.
+_PRESIGNED = r"(?<=Signature=)[^&\s\"'<>|]+|(?<=X-Amz-Security-Token=)[^&\s\"'<>|]+"
+_TOKEN_IN_TEXT = re.compile(rf"(?<=/[fw]/)[^/?#\s\"'<>|]+|{_SHAPE}|{_PRESIGNED}")
 
 
 class LinkInvalid(LinkferryError):

@@ -187,6 +187,17 @@ def test_tokens_are_redacted_wherever_they_stand() -> None:
     assert redact_tokens("nothing to see in /files/a or 1.2") == "nothing to see in /files/a or 1.2"
 
 
+def test_what_signs_a_link_to_a_bucket_is_redacted_too() -> None:
+    presigned = "https://b.s3.example/k?X-Amz-Security-Token=T0ken%2F1&X-Amz-Signature=ab12&X-Amz-Expires=60"
+    assert redact_tokens(presigned) == (
+        "https://b.s3.example/k?X-Amz-Security-Token=[token]&X-Amz-Signature=[token]&X-Amz-Expires=60"
+    )
+    assert (
+        redact_tokens("/k?Expires=1&Signature=a~b_&Key-Pair-Id=K")
+        == "/k?Expires=1&Signature=[token]&Key-Pair-Id=K"
+    )
+
+
 def test_a_watch_link_carries_its_job_and_ends_like_every_link() -> None:
     clock = Clock()
     links = Links([NEW], clock)
