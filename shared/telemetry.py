@@ -19,7 +19,17 @@ TEXT = "%(asctime)s %(levelname)-7s %(name)s [%(job_id)s] %(message)s"
 FIELDS = "%(asctime)s %(levelname)s %(name)s %(job_id)s %(attempt)s %(message)s"
 SHORTEST_SECRET = 6  # characters; what is shorter would blacken ordinary words
 
-QUIET = ("httpx", "httpcore", "telegram", "slack_bolt", "slack_sdk", "aiohttp.access", "aiormq", "alembic")
+QUIET = (
+    "botocore",
+    "httpx",
+    "httpcore",
+    "telegram",
+    "slack_bolt",
+    "slack_sdk",
+    "aiohttp.access",
+    "aiormq",
+    "alembic",
+)
 _TELEGRAM = re.compile(r"(?<!\d)(?P<bot>\d{5,}):[A-Za-z0-9_-]{30,}|(?<=/bot)(?P<number>\d+):[^/\s\"']+")
 _SLACK = re.compile(r"(?P<kind>xox[a-z](?:\.xox[a-z])?|xapp)-[A-Za-z0-9%_-]{6,}")
 

@@ -8,9 +8,9 @@ from queue import SimpleQueue
 
 from shared.storage.port import StorageError
 
-PART = 8 * 1024 * 1024  # bytes; a part is one request
-SENDERS = 6  # parts that are on their way at once, of all files together
-BUFFERS = SENDERS + 2  # what is read while all senders are busy
+PART = 12 * 1024 * 1024  # bytes; a part is one request, and a request costs milliseconds of a processor
+SENDERS = 5  # parts that are on their way at once, of all files together
+BUFFERS = SENDERS + 1  # one is read into while all others are sent
 
 
 class Lanes:
