@@ -75,7 +75,10 @@ def open_bucket(settings: Settings) -> Bucket:
         raise ConfigError("S3 needs to know the bucket's region: set LINKFERRY_AWS_REGION.")
     try:
         client = session.client(
-            "s3", region_name=region or "us-east-1", endpoint_url=endpoint, config=_config(bool(endpoint))
+            "s3",
+            region_name=region or "us-east-1",
+            endpoint_url=endpoint,
+            config=_config(bool(endpoint) or "." in settings.s3_bucket),
         )
     except (BotoCoreError, ValueError) as error:
         raise ConfigError("S3 cannot be used so: correct LINKFERRY_S3_ENDPOINT_URL or the region.") from error
@@ -88,12 +91,13 @@ def open_bucket(settings: Settings) -> Bucket:
     )
 
 
-def _config(is_custom: bool) -> Config:
+def _config(by_path: bool) -> Config:
     return Config(
         signature_version="s3v4",
-        # Servers of one's own rarely have a name for every bucket.
+        # Servers of one's own rarely have a name for every bucket, and certificates fit no name with a dot.
+        # "auto" would sign links for the address without a region, which only redirects to a new bucket.
         # Our checksum of a body is a signed header: hashing the body for the signature as well adds nothing.
-        s3={"addressing_style": "path" if is_custom else "auto", "payload_signing_enabled": False},
+        s3={"addressing_style": "path" if by_path else "virtual", "payload_signing_enabled": False},
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         connect_timeout=CONNECT_TIME,
         read_timeout=ANSWER_TIME,

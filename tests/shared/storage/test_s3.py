@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from shared.settings import Settings
 from shared.storage import Label, StorageError
 from shared.storage.s3 import S3Storage
 from shared.storage.s3.bucket import Bucket
@@ -346,6 +347,21 @@ class TestLinks:
             "inline; filename=\"F_hr_mann_ 1.mp4\"; filename*=UTF-8''F%C3%A4hr%E2%80%9Cmann%E2%80%9D%201.mp4"
         )
         assert (part.status_code, part.content) == (206, b"234")
+
+    @pytest.mark.parametrize(
+        ("name", "address"),
+        [
+            ("films", "https://films.s3.eu-central-1.amazonaws.com/linkferry/k?"),
+            ("my.films", "https://s3.eu-central-1.amazonaws.com/my.films/linkferry/k?"),
+        ],
+    )
+    async def test_they_lead_to_the_region(self, name: str, address: str) -> None:
+        storage = S3Storage.of(Settings(_env_file=None, s3_bucket=name, aws_region="eu-central-1"))
+        link = await storage.external_link(
+            "k", file_name="f", content_type="video/mp4", disposition="inline", ttl_seconds=60
+        )
+        storage.close()
+        assert link.startswith(address)
 
     async def test_none_lives_longer_than_s3_allows(self, s3: S3Storage) -> None:
         link = await s3.external_link(
