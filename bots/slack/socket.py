@@ -89,11 +89,14 @@ async def connected(
 
 
 async def _watch(client: SocketModeClient) -> None:
-    """Open the connection anew whenever it has gone deaf."""
+    """Open the connection anew whenever it has gone deaf, and at a new address whenever it is gone."""
     while True:
         await asyncio.sleep(DEAF / 4)
         session = client.current_session
-        if not isinstance(session, Ear) or session.closed:
+        if session is None or session.closed:
+            client.wss_uri = None  # an address opens one connection; the library would try it for ever
+            continue
+        if not isinstance(session, Ear):
             continue
         if time.monotonic() - session.heard_at > DEAF:
             log.warning("the connection to Slack is open but brings nothing; opening another one")
