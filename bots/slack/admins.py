@@ -4,6 +4,8 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -43,9 +45,15 @@ class Admins:
         except (aiohttp.ClientError, OSError, MessageGone) as error:
             log.info("Slack cannot be asked who is an admin: %s", type(error).__name__)
             return False
-        is_admin = bool(user.get("is_admin") or user.get("is_owner"))
+        is_admin = bool(user.get("is_admin") or user.get("is_owner")) and _belongs(user, speaker.team)
         self._known[speaker.user_id] = now, is_admin
         self._known.move_to_end(speaker.user_id)
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return is_admin
+
+
+def _belongs(user: Mapping[str, Any], team: str) -> bool:
+    """Whether it is a workspace of theirs: in a shared channel there are admins of other ones too."""
+    teams = (user.get("enterprise_user") or {}).get("teams") or ()
+    return user.get("team_id") in (None, team) or team in teams

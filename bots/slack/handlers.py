@@ -181,4 +181,5 @@ class SlackBot:
         except (SQLAlchemyError, OSError) as error:  # OSError: also what takes too long
             if speaker.answer_url is not None:
                 self.replies.tell(speaker, texts.sentence(texts.BUSY))
-            raise NotStored(f"{type(error).__name__}: {error}") from error
+            why = getattr(error, "orig", None) or type(error).__name__  # its words hold what was to be stored
+            raise NotStored(f"{type(error).__name__}: {why}") from error

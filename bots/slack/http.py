@@ -61,5 +61,5 @@ def install_router(flow: AsyncOAuthFlow) -> APIRouter:
 def _is_signed(verifier: SignatureVerifier, body: bytes, headers: Mapping[str, str]) -> bool:
     try:
         return verifier.is_valid_request(body, dict(headers))
-    except ValueError:  # a time that is no number, bytes that are no text
+    except (ValueError, TypeError):  # a time that is no number, bytes that are no text, no ASCII
         return False

@@ -218,7 +218,9 @@ def read_form(body: Payload) -> Filled | None:
 
 def _is_fresh(event: Payload) -> bool:
     """Whether a person has just said it: no edit, no bot, nothing that happened to a channel."""
-    return not any(event.get(name) for name in ("subtype", "bot_id", "bot_profile", "edited", "hidden"))
+    if event.get("subtype") not in (None, "", "file_share"):  # words beside a picture are words
+        return False
+    return not any(event.get(name) for name in ("bot_id", "bot_profile", "edited", "hidden"))
 
 
 def _event(body: Payload, event: Payload, way: Way) -> Said | None:

@@ -18,7 +18,7 @@ from shared.chat.slack.files import Place
 from shared.chat.slack.render import status
 from shared.chat.slack.sending import NO_PREVIEW, SILENT, replace, send
 from shared.chat.slack.sharing import Sharing, place_of
-from shared.chat.slack.web import Clients
+from shared.chat.slack.web import SDK_LOG, Clients
 from shared.models import Request
 from shared.results import JobView
 
@@ -113,7 +113,7 @@ class SlackClient:
             OSError, aiohttp.ClientError: it did not arrive.
         """
         told = _message(words)
-        hook = AsyncWebhookClient(response_url, session=self._session, retry_handlers=[], logger=log)
+        hook = AsyncWebhookClient(response_url, session=self._session, retry_handlers=[], logger=SDK_LOG)
         answer = await hook.send(
             text=told.text,
             blocks=told.blocks,

@@ -12,9 +12,9 @@ TIMEOUT = 25.0  # seconds one call may take; whoever waits for a message waits 3
 Clients = Callable[[str], Awaitable[AsyncWebClient]]
 """The client of a workspace, by its id."""
 
-# At DEBUG the SDK logs what is sent, and that holds signed links.
-_log = logging.getLogger("shared.chat.slack.sdk")
-_log.setLevel(logging.INFO)
+# At DEBUG the SDK logs what is sent, and where to: that holds signed links, and addresses for answers.
+SDK_LOG = logging.getLogger("shared.chat.slack.sdk")
+SDK_LOG.setLevel(logging.INFO)
 
 
 @asynccontextmanager
@@ -30,7 +30,7 @@ def web_client(token: str, api_url: str, session: aiohttp.ClientSession) -> Asyn
     The SDK's handlers would: the one for rate limits sleeps inside the call, while pacing is done above,
     and the one for broken connections would post a message twice that had arrived.
     """
-    return AsyncWebClient(token, base_url=api_url, session=session, retry_handlers=[], logger=_log)
+    return AsyncWebClient(token, base_url=api_url, session=session, retry_handlers=[], logger=SDK_LOG)
 
 
 def one_workspace(token: str, api_url: str, session: aiohttp.ClientSession) -> Clients:

@@ -1,5 +1,6 @@
 """HTTP mode: what Slack posts, signed, to the web endpoint of `up` or of `web`."""
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,8 @@ async def test_what_slack_did_not_sign_is_refused(chat: Chatting) -> None:
         assert (await http.post("events_api", body, headers)).status_code == 401
     client = http._client
     assert (await client.post(URL, content=b"\xff{")).status_code == 401
+    foreign = {b"x-slack-signature": b"v0=\xe9", b"x-slack-request-timestamp": b"%d" % time.time()}
+    assert (await client.post(URL, content=b"{}", headers=foreign)).status_code == 401
     assert (await client.post(URL, content=b" " * (MAX_BODY + 1))).status_code == 413
     assert (await client.get(URL)).status_code == 405
     assert await chat.requests() == []

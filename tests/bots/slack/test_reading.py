@@ -54,6 +54,9 @@ def test_a_direct_message_and_the_apps_own_edit() -> None:
     said = reading.read_message(recorded("message_im"))
     assert said is not None and said.speaker.way is Way.DIRECT
     assert reading.read_message(recorded("message_im_own_edit")) is None
+    body = recorded("message_im")
+    with_picture = body | {"event": body["event"] | {"subtype": "file_share", "files": [{"id": "F1"}]}}
+    assert reading.read_message(with_picture) == said
 
 
 @pytest.mark.parametrize("change", [

@@ -1,9 +1,12 @@
 """Socket Mode: connections that go, storage that goes, processes that go."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 import bots.slack.socket
 from linkferry.chats import running_chats
@@ -31,6 +34,23 @@ async def test_a_connection_that_is_alive_but_deaf_is_opened_anew(
         await eventually(lambda: slack.socket.total == 2)
         await eventually(lambda: any(not each.is_deaf for each in slack.socket.connections))
         await eventually(lambda: len(slack.socket.connections) == 1)
+        await chat.ann.runs(f"/get {LINK}", chat.channel)
+        await chat.channel.shows("Queued")
+
+
+async def test_an_address_that_no_longer_opens_anything_is_not_tried_for_ever(
+    slack: SlackDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bots.slack.socket, "DEAF", 2.0)
+    monkeypatch.setattr(bots.slack.socket, "PING", 0.5)
+    good, used_up = slack.socket.ticket, ["used up"]
+    monkeypatch.setattr(slack.socket, "ticket", lambda: used_up.pop() if used_up else good())
+    async with chatting(settings_for(tmp_path / "data", slack)) as (parts, nudge, _):
+        await slack.socket.connected()
+        used_up.append("used up as well")
+        await slack.socket.drop()
+        await eventually(lambda: slack.socket.total == 2 and not used_up)
+        chat = chat_in(slack, parts, nudge)
         await chat.ann.runs(f"/get {LINK}", chat.channel)
         await chat.channel.shows("Queued")
 
@@ -63,6 +83,20 @@ async def test_nothing_is_acknowledged_before_it_is_stored(
         await said.delivery.acked()
         await chat.channel.shows("Queued")
         assert len(await chat.requests()) == 1
+
+
+async def test_an_outage_is_logged_without_what_was_to_be_stored(
+    chat: Chatting, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    @asynccontextmanager
+    async def away() -> AsyncIterator[None]:
+        raise OperationalError("INSERT", {"reply_to": "https://hooks.example/secret"}, Exception("away"))
+        yield
+
+    monkeypatch.setattr(chat.parts.database, "write", away)
+    await chat.ann.runs(f"/get {LINK}", chat.channel)
+    assert "not stored, so not acknowledged: OperationalError: away" in caplog.text
+    assert "hooks.example" not in caplog.text
 
 
 async def test_a_process_killed_after_storing_leaves_the_message_to_the_next(

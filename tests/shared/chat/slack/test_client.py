@@ -1,6 +1,7 @@
 """Status messages and answers in Slack, also where calls are refused, lost or throttled."""
 
 import asyncio
+import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -216,6 +217,16 @@ async def test_a_command_is_answered_where_the_app_is_not_invited(desk: Desk) ->
     await desk.client.respond(url, "Everybody", to_all=True)
     await desk.client.respond(url, "Done", replacing=True)
     assert [one.text for one in elsewhere.messages] == ["Done"]
+
+
+async def test_no_log_tells_where_a_person_can_be_answered(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = response_url(desk, desk.channel)
+    with caplog.at_level(logging.DEBUG):
+        await desk.client.respond(url, "Hello")
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("shared.")]
+    assert not any(url in said or "Hello" in said for said in ours)
 
 
 async def test_a_used_up_answer_is_gone(desk: Desk) -> None:
