@@ -11,10 +11,11 @@ from shared.errors import Code
 from shared.models import ArtifactKind, JobState
 from shared.options import Clip
 from shared.states import Stage
-from tests.journeys.service import Service, no_process_left, open_service, settings_for, until
+from tests.journeys.service import Service, open_service, settings_for, until
 from tests.site.server import MediaSite
 from tests.site.speech import SENTENCES
 from tests.worker.speech.conftest import MODEL
+from tests.worker.speech.processes import listeners
 from tests.worker.speech.said import ffmpeg, word_error_rate
 from worker.child import ChildServer
 from worker.speech.listen import NOBODY, OFF
@@ -125,7 +126,7 @@ async def test_cancelling_while_listening_ends_every_process(hearing: Service, s
         asked = await hearing.ask("/media/long.m4a", **SUBS)
 
         async def is_listening() -> bool:
-            return (await hearing.job(asked.job_id)).stage is Stage.SPEECH and not await no_process_left()
+            return (await hearing.job(asked.job_id)).stage is Stage.SPEECH and "ffmpeg" in listeners()
 
         await until(is_listening)
         await hearing.cancel(asked)
@@ -133,7 +134,11 @@ async def test_cancelling_while_listening_ends_every_process(hearing: Service, s
     finally:
         long.unlink()
     assert view.state is JobState.CANCELLED
-    await until(no_process_left)
+
+    async def is_silent() -> bool:
+        return not listeners()
+
+    await until(is_silent)
 
 
 async def test_where_it_is_off_only_who_asks_for_it_is_told(busy_service: Service) -> None:

@@ -14,6 +14,7 @@ import pytest
 from shared.errors import Code, JobError
 from shared.options import Clip
 from shared.settings import Settings
+from tests.worker.speech.processes import is_listener, listeners
 from tests.worker.speech.said import TEXT, ffmpeg, word_error_rate, words_of
 from worker.captions.cues import Cue
 from worker.captions.readers import read
@@ -41,18 +42,6 @@ def cues_of(track: CaptionFile) -> list[Cue]:
     result = read(Path(track.path).read_bytes(), track.format)
     assert not result.skipped
     return result.cues
-
-
-def listeners() -> list[str]:
-    """The processes below this one that listen or decode for one that does."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        try:
-            if process.name() == "ffmpeg" or "worker.speech" in process.cmdline():
-                found.append(process.name())
-        except psutil.Error:
-            continue
-    return found
 
 
 @pytest.mark.slow
@@ -225,7 +214,7 @@ async def test_a_process_that_dies_gets_a_sentence(settings: Make, recording: Pa
         while "ffmpeg" not in listeners():
             await asyncio.sleep(0.05)
     for process in psutil.Process().children():
-        if "worker.speech" in process.cmdline():
+        if is_listener(process):
             process.kill()
     with pytest.raises(JobError) as caught:
         await task
@@ -240,7 +229,7 @@ async def test_no_more_listen_at_once_than_the_settings_say(
     most = 0
     tasks = [asyncio.create_task(hear(speech, sentence, tmp_path / f"job{n}")) for n in range(3)]
     while not all(task.done() for task in tasks):
-        most = max(most, sum(name != "ffmpeg" for name in listeners()))
+        most = max(most, sum(map(is_listener, psutil.Process().children())))
         await asyncio.sleep(0.02)
     assert [task.result()[0] is not None for task in tasks] == [True] * 3
     assert most == 1
