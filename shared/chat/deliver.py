@@ -92,7 +92,8 @@ class Deliverer:
             requests = await deliveries.claim(session, names, min(room[name] for name in names))
             found = await jobs.get_many(session, [request.job_id for request in requests])
         for request in requests:
-            self._start(group, request, found.get(request.job_id))
+            if request.id not in self._showing:  # a claim of our own that an outage let run out
+                self._start(group, request, found.get(request.job_id))
         return len(requests)
 
     def _start(self, group: asyncio.TaskGroup, request: Request, job: Job | None) -> None:

@@ -27,7 +27,7 @@ def artifact(kind: ArtifactKind, lives: timedelta = 7 * DAY, **more: Any) -> Art
 
 def watch_url(folder: Path, *artifacts: Artifact, state: JobState = JobState.DONE) -> str | None:
     settings = Settings(_env_file=None, data_dir=folder)  # type: ignore[call-arg]
-    job = Job(id=JOB, state=state, options={}, artifacts=list(artifacts))
+    job = Job(id=JOB, site="films.example", state=state, options={}, artifacts=list(artifacts))
     return Results(settings, LINKS).view(job).watch_url
 
 
