@@ -146,7 +146,7 @@ class SlackClient:
         Reading a channel's history needs a scope that the app can do without: then there may be two
         messages, which is better than none. The result is shown in the one that is known.
         """
-        unsure = request.id in self._unsure
+        unsure = request.id in self._unsure or request.post_after is not None  # somebody was at it before
         if not unsure and (datetime.now(UTC) - request.created_at).total_seconds() < OLD:
             return None
         since = str(request.created_at.timestamp() - CLOCKS)

@@ -107,6 +107,12 @@ async def test_a_post_that_a_crash_kept_from_being_noted_is_found_again(desk: De
     assert await desk.posts(await desk.asks(thread_id=parent), desk.another()) != first
 
 
+async def test_a_request_whose_posting_was_begun_before_is_looked_for_however_fresh(desk: Desk) -> None:
+    request = await desk.asks(post_after=datetime.now(UTC))
+    first = await desk.posts(request)
+    assert await desk.posts(request, desk.another()) == first
+
+
 async def test_a_fresh_request_costs_no_look_back(desk: Desk) -> None:
     await desk.posts(await desk.asks())
     assert not desk.slack.made("conversations.history")
