@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from telegram.error import InvalidToken, TelegramError
 
 import migrations
-from bots.telegram.webhook import wants_webhook
+from bots.platforms import wants_webhook
 from bots.terminal import say
 from linkferry.carry import answers
 from shared import health

@@ -9,11 +9,12 @@ from slack_bolt.async_app import AsyncApp
 
 from bots.desk import Desk
 from bots.herald import Herald
+from bots.platforms import installs, wants_http
 from bots.slack.app import build_app
 from bots.slack.forms import Forms
 from bots.slack.handlers import SlackBot
 from bots.slack.http import events_router, install_router
-from bots.slack.life import SlackLife, installs, wants_http
+from bots.slack.life import SlackLife
 from bots.slack.outside import ReachingClient
 from bots.slack.replies import Replies
 from bots.slack.workspaces import Workspaces, install_flow

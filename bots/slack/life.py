@@ -11,6 +11,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 
 from bots.herald import Herald
+from bots.platforms import installs, wants_http
 from bots.slack.replies import Replies
 from bots.slack.socket import connected
 from shared.chat.slack.errors import code_of
@@ -27,26 +28,6 @@ PAUSES = (1.0, 30.0)  # seconds between two tries at the start: at first, at mos
 UNKNOWN = "Slack does not know %s (%s): see the app's page at api.slack.com/apps. Slack is off"
 _WRONG = ("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired",
           "not_allowed_token_type", "missing_scope")  # fmt: skip
-
-
-def uses_slack(settings: Settings) -> bool:
-    """Whether there is a Slack app: a token for one workspace, or what installs it in many."""
-    return bool(settings.slack_bot_token) or installs(settings)
-
-
-def installs(settings: Settings) -> bool:
-    """Whether workspaces install the app by themselves."""
-    return bool(settings.slack_client_id and settings.slack_client_secret)
-
-
-def wants_http(settings: Settings) -> bool:
-    """Whether Slack posts to us: there is no token for Socket Mode, but a secret that Slack signs with."""
-    return uses_slack(settings) and not settings.slack_app_token and bool(settings.slack_signing_secret)
-
-
-def serves_web(settings: Settings) -> bool:
-    """Whether the web endpoint has a part in it: it takes what Slack posts, or installs the app."""
-    return wants_http(settings) or installs(settings)
 
 
 class SlackLife:

@@ -10,13 +10,14 @@ from telegram import Bot
 from telegram.error import InvalidToken, TelegramError
 
 from bots.herald import Herald
+from bots.platforms import wants_webhook
 from bots.telegram.access import Access
 from bots.telegram.handlers import TelegramBot
 from bots.telegram.menu import set_menus
 from bots.telegram.reception import Reception
 from bots.telegram.replies import Replies
 from bots.telegram.updates import Poller
-from bots.telegram.webhook import set_webhook, wants_webhook
+from bots.telegram.webhook import set_webhook
 from shared.chat.telegram.refusals import NOT_KNOWN
 from shared.database import Database
 from shared.errors import ConfigError

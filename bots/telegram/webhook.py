@@ -19,12 +19,6 @@ MAX_BODY = 512 * 1024  # bytes; tdlib keeps no longer ones, and what is refused 
 CONNECTIONS = 20  # at once, of Telegram's
 
 
-def wants_webhook(settings: Settings) -> bool:
-    """Whether updates come by webhook: Telegram pushes to https only."""
-    is_secure = settings.effective_public_url.startswith("https://")
-    return bool(settings.telegram_token and settings.telegram_webhook_secret and is_secure)
-
-
 async def set_webhook(bot: Bot, settings: Settings) -> None:
     """Tell Telegram where to push to. What waits there stays."""
     await bot.set_webhook(

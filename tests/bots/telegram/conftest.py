@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 import bots.telegram.life
 import bots.telegram.updates
-import linkferry.chats
+import linkferry.telegram
 from linkferry import compose
 from linkferry.chats import Chats, running_chats
 from linkferry.compose import Parts, delivering, open_parts, running_worker
@@ -119,7 +119,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for module in (bots.telegram.life, bots.telegram.updates):
         monkeypatch.setattr(module, "PAUSES", (0.05, 0.2))
     monkeypatch.setattr(bots.telegram.updates, "CONFLICT_PAUSE", 0.1)
-    monkeypatch.setattr(linkferry.chats, "windows", lambda chat: ())  # the pace has tests of its own
+    monkeypatch.setattr(linkferry.telegram, "windows", lambda chat: ())  # the pace has tests of its own
     yield
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import linkferry.chats
+import linkferry.telegram
 from bots.telegram.replies import MOST_PER_CHAT
 from shared.chat.telegram.client import windows
 from shared.models import JobState
@@ -253,7 +253,7 @@ async def test_the_menu_knows_who_owns_the_bot(chat: Chatting) -> None:
 async def test_a_flood_is_taken_but_not_answered_each_time(
     telegram: TelegramDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(linkferry.chats, "windows", windows)
+    monkeypatch.setattr(linkferry.telegram, "windows", windows)
     private = telegram.private(ann := telegram.user("Ann"))
     async with chatting(settings_for(tmp_path, telegram, telegram_allowed=(str(ann.id),))):
         for _ in range(60):

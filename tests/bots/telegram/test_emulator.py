@@ -21,7 +21,7 @@ from aiohttp import web
 from fastapi import FastAPI
 from lo_bot_api_emulator import LoBotApiEmulator
 
-import linkferry.chats
+import linkferry.telegram
 import shared.deliveries
 from bots.telegram.webhook import PATH
 from linkferry.chats import Chats
@@ -143,7 +143,7 @@ async def emulated(ann: Ann) -> AsyncIterator[str]:
 @pytest.fixture(autouse=True)
 def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared.deliveries, "RETRY", 0.1)
-    monkeypatch.setattr(linkferry.chats, "windows", lambda chat: ())
+    monkeypatch.setattr(linkferry.telegram, "windows", lambda chat: ())
 
 
 def settings_of(tmp_path: Path, site: MediaSite, url: str, **changes: Any) -> Settings:
@@ -202,7 +202,7 @@ async def test_by_webhook_settings_count_and_the_result_is_a_link_as_wished(
     ann: Ann, tmp_path: Path, site: MediaSite, children: ChildServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The emulator pushes over plain HTTP to this machine only, where Telegram wants https."""
-    for module in ("linkferry.chats", "bots.telegram.life"):
+    for module in ("linkferry.chats", "linkferry.telegram", "bots.telegram.life"):
         monkeypatch.setattr(f"{module}.wants_webhook", lambda settings: True)
     port = free_port()
     async with emulated(ann) as url:

@@ -13,7 +13,8 @@ from fastapi import FastAPI
 from sqlalchemy.exc import OperationalError
 
 from bots.desk import Desk
-from bots.telegram.webhook import MAX_BODY, PATH, SECRET_HEADER, wants_webhook
+from bots.platforms import wants_webhook
+from bots.telegram.webhook import MAX_BODY, PATH, SECRET_HEADER
 from linkferry.chats import running_chats
 from linkferry.compose import Parts, delivering, open_parts
 from linkferry.serve import listening
@@ -51,8 +52,8 @@ async def pushed(settings: Settings, *, shows: bool = True) -> AsyncIterator[Par
 def settings(telegram: TelegramDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Webhook settings; here Telegram pushes over plain HTTP, as a server of one's own may."""
     port = free_port()
-    monkeypatch.setattr("linkferry.chats.wants_webhook", lambda settings: True)
-    monkeypatch.setattr("bots.telegram.life.wants_webhook", lambda settings: True)
+    for module in ("linkferry.chats", "linkferry.telegram", "bots.telegram.life"):
+        monkeypatch.setattr(f"{module}.wants_webhook", lambda settings: True)
     ann = telegram.user("Ann")
     return settings_for(
         tmp_path / "data",
