@@ -27,7 +27,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def slack(clock: Clock) -> AsyncIterator[SlackDouble]:
-    async with SlackDouble(clock=clock, ack_patience=0.3, retry_delays=(0.0, 0.0, 0.0)) as running:
+    async with SlackDouble(clock=clock, ack_patience=30.0, retry_delays=(0.0, 0.0, 0.0)) as running:
         yield running
 
 

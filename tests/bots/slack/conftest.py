@@ -133,6 +133,7 @@ def double(**changes: Any) -> SlackDouble:
         "scopes": set(SCOPES),
         "events": set(EVENTS),
         "commands": {"/get", "/subs", "/status", "/ferry"},
+        "ack_patience": 30.0,  # Slack's are 3; what is late on a busy machine is not lost
     }
     return SlackDouble(**(given | changes))
 

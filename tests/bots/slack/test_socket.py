@@ -94,6 +94,7 @@ async def test_an_outage_is_logged_without_what_was_to_be_stored(
         yield
 
     monkeypatch.setattr(chat.parts.database, "write", away)
+    chat.slack.courier.patience = 2.0  # there is none to wait for
     await chat.ann.runs(f"/get {LINK}", chat.channel)
     assert "not stored, so not acknowledged: OperationalError: away" in caplog.text
     assert "hooks.example" not in caplog.text
