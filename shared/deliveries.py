@@ -60,7 +60,11 @@ async def unfinished(session: AsyncSession, platform: str, most: int) -> list[Re
 async def hold(session: AsyncSession, request_ids: Sequence[UUID]) -> None:
     """These deliveries are still under way: their claims last a minute from now."""
     if request_ids:
-        mine = update(Request).where(Request.id.in_(request_ids), Request.delivery == Delivery.PENDING)
+        due = (
+            Request.delivery == Delivery.PENDING,
+            Request.delivery_after.is_not(None),
+        )  # not one started anew
+        mine = update(Request).where(Request.id.in_(request_ids), *due)
         await session.execute(
             mine.values(delivery_after=db_now(CLAIM)).execution_options(synchronize_session=False)
         )
@@ -126,7 +130,7 @@ async def postpone(session: AsyncSession, request: Request, seconds: float | Non
     rarely, and never give up."""
     failures = request.delivery_failures + (seconds is None)
     pause = min(MAX_RETRY, RETRY * failures) if seconds is None else seconds
-    mine = update(Request).where(Request.id == request.id)
+    mine = update(Request).where(Request.id == request.id, Request.delivery_after.is_not(None))
     later = {"delivery_failures": failures, "delivery_after": db_now(pause)}
     await session.execute(mine.values(**later).execution_options(synchronize_session=False))
 

@@ -40,7 +40,6 @@ NEEDS_CHANNEL = "Choose a channel, or keep it to yourself."
 NO_TRANSCRIPT = "That transcript is no longer kept; send the link again."
 NOT_SHARED = "The transcript could not be posted there; try again in a moment."
 TOO_LATE = "That took too long; press again."
-SHARED = "The transcript is posted."
 
 _COMMAND = re.compile(rf"(?<![\w/.])/({'|'.join(USAGE)})\b")
 
