@@ -186,6 +186,16 @@ def run_doctor(
     finish(lambda: doctor.run(settings, set_lifecycle=set_lifecycle))
 
 
+@app.command()
+def health(
+    ready: Annotated[bool, typer.Option("--ready", help="Also: can it do its work?")] = False,
+) -> None:
+    """Ask the process on this machine whether it lives; exits with 0 or 1, for containers."""
+    from linkferry import alive
+
+    alive.answer(ready=ready)
+
+
 def load_settings(*, for_logs: bool = False, check_folder: bool = True) -> "Settings":
     """The settings, or a sentence per wrong variable and exit 2. `for_logs` sets the logging up with them."""
     from pydantic import ValidationError

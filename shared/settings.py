@@ -98,6 +98,9 @@ class Settings(BaseSettings):
     public_url: str = Field("", description="The address people reach the web endpoint under.")
     host: str = Field("127.0.0.1", description="The address the web endpoint listens on.")
     port: int = Field(8080, ge=1, le=65535, description="The port the web endpoint listens on.")
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="Every process also answers /metrics and /health here. 0: none."
+    )
     secret_keys: CommaSeparated = Field(
         (), repr=False, description="Keys that sign links; the first signs. Made on first start."
     )
