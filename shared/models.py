@@ -13,11 +13,14 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     Index,
+    Integer,
     MetaData,
     String,
     Table,
+    Text,
     text,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from shared.database import UtcDateTime, db_now
@@ -51,6 +54,7 @@ __all__ = [
     "JobState",
     "Member",
     "OutboxRow",
+    "Passage",
     "Request",
     "Role",
     "Stage",
@@ -140,6 +144,7 @@ class Job(Base):
     stage: Mapped[Stage | None]
     progress: Mapped[dict[str, Any] | None]
     title: Mapped[str | None] = mapped_column(String(1024))
+    title_words: Mapped[str | None] = mapped_column(Text)
     duration: Mapped[float | None] = mapped_column(Float)
     media: Mapped[dict[str, Any] | None]
     note: Mapped[str | None] = mapped_column(String(1024))
@@ -224,6 +229,26 @@ class Artifact(Base):
         """The values that are set, by column, for an insert of many."""
         names = self.__table__.columns.keys()
         return {"id": new_id()} | {name: self.__dict__[name] for name in names if name in self.__dict__}
+
+
+class Passage(Base):
+    """A part of a transcript as /find looks for it, from `start`, in seconds. See `shared.search`.
+
+    `artifact_id` is one of the files that have this transcript; `words` are the folded words of `cues`. On
+    SQLite an FTS5 table, which triggers keep up to date, stands for the index of the words.
+    """
+
+    __tablename__ = "passages"
+    __table_args__ = (
+        Index("ix_passages_artifact_id", "artifact_id"),
+        Index("ix_passages_words", "words", postgresql_using="gin").ddl_if(dialect="postgresql"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    artifact_id: Mapped[UUID] = mapped_column(ForeignKey("artifacts.id"))
+    start: Mapped[float] = mapped_column(Float)
+    words: Mapped[str] = mapped_column(Text().with_variant(TSVECTOR(), "postgresql"))
+    cues: Mapped[list[tuple[float, str]]] = mapped_column(JSON)
 
 
 class OutboxRow(Base):
