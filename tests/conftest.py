@@ -1,7 +1,8 @@
 """Fixtures that several parts of the tests share."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -26,3 +27,22 @@ async def children() -> AsyncIterator[ChildServer]:
         patch.setenv("PYTHONPATH", str(PLUGIN))
         async with ChildServer() as running:
             yield running
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """What a process of the test run reports may quote any text, and half a character is not UTF-8."""
+    return encodable((yield))
+
+
+def encodable(value: Any) -> Any:
+    """The same with `?` for whatever UTF-8 has no bytes for, however deep it lies."""
+    match value:
+        case str():
+            return value.encode(errors="replace").decode()
+        case dict():
+            return {encodable(key): encodable(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return type(value)(map(encodable, value))
+        case _:
+            return value
