@@ -78,6 +78,11 @@ async def _python(_: Settings) -> Finding:
     return Finding("python", sys.version.split()[0])
 
 
+async def _environment(settings: Settings) -> Finding:
+    where = await asyncio.to_thread(lambda: settings.where)
+    return Finding("environment", f"{where.place}: {where.why}")
+
+
 async def _ffmpeg(_: Settings) -> Finding:
     return await _program("ffmpeg")
 
@@ -327,6 +332,6 @@ async def _web(settings: Settings) -> Finding:
 
 
 CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
-    _python, _ffmpeg, _ffprobe, _deno, _yt_dlp, _data_folder, _disk, _storage, _cookies, _database, _queue,
-    _jobs, _worker, _web, _telegram, _speech,
+    _python, _environment, _ffmpeg, _ffprobe, _deno, _yt_dlp, _data_folder, _disk, _storage, _cookies,
+    _database, _queue, _jobs, _worker, _web, _telegram, _speech,
 )  # fmt: skip

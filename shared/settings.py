@@ -10,11 +10,11 @@ from pydantic import Field, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from shared.environment import Environment, Place, detect
 from shared.errors import ConfigError
 
 PREFIX = "LINKFERRY_"
 DAY = 86_400
-ON_AWS = {"ECS_CONTAINER_METADATA_URI_V4", "AWS_LAMBDA_FUNCTION_NAME"}  # set by ECS and Lambda themselves
 
 _ADDRESS = re.compile(
     r"[A-Za-z0-9._-]+(:\d{1,5})?"  # a host or an IPv4 address, and a port
@@ -68,6 +68,9 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
+    environment: Literal["auto", "localhost", "aws"] = Field(
+        "auto", description="Where this runs. `auto`: aws inside ECS, EC2 and Lambda, else localhost."
+    )
     data_dir: Path = Field(Path("data"), description="Where the database, the files and the keys live.")
     database_url: str = Field(
         "", repr=False, description="SQLite in the data folder, or postgresql+asyncpg://..."
@@ -76,7 +79,8 @@ class Settings(BaseSettings):
         "embedded", repr=False, description="`embedded`, or amqp://... for more than one process."
     )
     storage: Literal["auto", "local", "s3"] = Field(
-        "auto", description="Where files are kept. `auto`: s3 inside ECS and Lambda, else the data folder."
+        "auto",
+        description="Where files are kept. `auto`: s3 on AWS (on EC2 with a bucket), else the data folder.",
     )
     s3_bucket: str = Field("", description="The bucket that keeps the files.")
     s3_prefix: str = Field(
@@ -172,7 +176,7 @@ class Settings(BaseSettings):
     )
     libretranslate_api_key: str = Field("", repr=False, description="Its API key, when it wants one.")
     log_format: Literal["auto", "text", "json"] = Field(
-        "auto", description="`auto`: text on a terminal, else json."
+        "auto", description="`auto`: text on a terminal that is not AWS's, else json."
     )
 
     @field_validator(
@@ -231,9 +235,14 @@ class Settings(BaseSettings):
 
     @property
     def uses_s3(self) -> bool:
-        """Whether files are kept in a bucket. ECS and Lambda keep nothing on a disk of their own."""
+        """Whether files are kept in a bucket.
+
+        ECS and Lambda keep nothing on a disk of their own. EC2 does: there a bucket has to be named, so that
+        a plain machine that happens to be Amazon's works as any other.
+        """
         if self.storage == "auto":
-            return bool(ON_AWS & os.environ.keys())
+            where = self.where
+            return where.is_aws and (bool(self.s3_bucket) or not where.keeps_files)
         return self.storage == "s3"
 
     @property
@@ -250,3 +259,10 @@ class Settings(BaseSettings):
     def max_bytes(self) -> int:
         """The most bytes one job may fetch."""
         return int(self.max_file_size_gb * 10**9)
+    @property
+    def where(self) -> Environment:
+        """Where this runs, and what shows it; settings that are `auto` follow it."""
+        if self.environment == "auto":
+            return detect(os.environ)
+        return Environment(Place(self.environment), f"{PREFIX}ENVIRONMENT says so")
+

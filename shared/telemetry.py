@@ -121,7 +121,8 @@ class JsonLines(JsonFormatter):
 def set_up_logging(settings: Settings) -> None:
     """Configure the root logger, once, at start."""
     handler = logging.StreamHandler(sys.stderr)
-    wants_text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
+    for_people = sys.stderr.isatty() and not settings.where.is_aws
+    wants_text = settings.log_format == "text" or (settings.log_format == "auto" and for_people)
     redact = redactor(secrets_of(settings))
     handler.setFormatter(TextFormatter(redact) if wants_text else JsonLines(redact))
     handler.addFilter(AddContext())

@@ -241,8 +241,10 @@ class TestAtStart:
         assert "S3 does not answer" in caplog.text
 
     async def test_where_files_are_kept(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert not Settings(_env_file=None).uses_s3
-        assert not Settings(_env_file=None, s3_bucket="films").uses_s3  # auto is local on localhost
+        for variable in ("LINKFERRY_ENVIRONMENT", "LINKFERRY_STORAGE", "LINKFERRY_S3_BUCKET"):
+            monkeypatch.delenv(variable, raising=False)
+        assert not Settings(_env_file=None, environment="localhost", s3_bucket="films").uses_s3
+        assert Settings(_env_file=None, environment="aws").uses_s3
         monkeypatch.setenv("ECS_CONTAINER_METADATA_URI_V4", "http://127.0.0.1:1")
         assert Settings(_env_file=None).uses_s3
         assert not Settings(_env_file=None, storage="local").uses_s3
