@@ -3,18 +3,20 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from shared.queue import EmbeddedQueue, Queue, open_queue
-from tests.services import PrivateRabbit, rabbit, rabbitmq_url
+from shared.queue import EmbeddedQueue, Queue, QueueUnavailable, open_queue
+from tests.services import PrivateRabbit, TcpProxy, rabbit, rabbitmq_url
 
 __all__ = ["rabbit", "rabbitmq_url"]
 
-SOON = 20.0  # seconds within which things must happen, on a busy machine too
+SOON = 30.0  # seconds within which things must happen, on a busy machine too
 
 Connect = Callable[[], Awaitable[Queue]]
+ConnectTo = Callable[..., Awaitable[Queue]]  # RabbitMQ only: also by another address
 
 
 @pytest.fixture
@@ -31,6 +33,19 @@ async def connect_rabbit(rabbit: PrivateRabbit) -> AsyncIterator[Callable[..., A
         yield connect
 
 
+@pytest.fixture
+async def proxy(rabbit: PrivateRabbit) -> AsyncIterator[TcpProxy]:
+    """A proxy in front of the broker."""
+    async with TcpProxy(rabbit.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def through(rabbit: PrivateRabbit, proxy: TcpProxy) -> str:
+    """The broker's address through the proxy."""
+    return rabbit.url_through(proxy.port)
+
+
 @pytest.fixture(params=["embedded", "rabbitmq"])
 def connect(request: pytest.FixtureRequest) -> Connect:
     """Opens the same queue again, from another process where there can be one."""
@@ -44,6 +59,28 @@ def connect(request: pytest.FixtureRequest) -> Connect:
         return embedded
 
     return same
+
+
+async def at(function: Callable[..., Any], *arguments: object) -> Any:
+    """Run what blocks beside the event loop."""
+    return await asyncio.to_thread(function, *arguments)
+
+
+async def publish_until_confirmed(queue: Queue, job_id: UUID) -> None:
+    """What the outbox and the janitor do together."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await queue.publish([job_id])
+            except QueueUnavailable:
+                await asyncio.sleep(0.1)
+
+
+async def said(caplog: pytest.LogCaptureFixture, words: str) -> None:
+    """Wait until the log has these words."""
+    async with asyncio.timeout(SOON):
+        while words not in caplog.text:
+            await asyncio.sleep(0.02)
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:

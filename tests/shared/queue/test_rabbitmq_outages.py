@@ -1,0 +1,93 @@
+"""The broker is stopped, killed, frozen."""
+
+import asyncio
+import os
+import signal
+from uuid import UUID, uuid4
+
+import pytest
+
+from shared.queue import Queue, QueueUnavailable
+from tests.services import (
+    PrivateRabbit,
+    start_broker,
+    stop_broker,
+)
+from tests.shared.queue.conftest import (
+    ConnectTo,
+    at,
+    depth_becomes,
+    publish_until_confirmed,
+    take_all,
+)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a second is enough to see that nobody answers."""
+    monkeypatch.setattr("shared.queue.amqp.publisher.CONFIRM_TIMEOUT", 0.5)
+    monkeypatch.setattr("shared.queue.amqp.link.ASK_TIMEOUT", 0.5)
+
+
+async def take_in_time(queue: Queue, count: int) -> list[UUID]:
+    """Take and ack so many, across a reconnect."""
+    async with asyncio.timeout(30):
+        taken = []
+        while len(taken) < count:
+            ticket = await queue.take()
+            await ticket.ack()
+            taken.append(ticket.job_id)
+        return taken
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("impatient")
+async def test_a_broker_restart_loses_nothing_and_doubles_nothing_acked(connect_rabbit: ConnectTo) -> None:
+    bot, worker = await connect_rabbit(), await connect_rabbit()
+    jobs = [uuid4() for _ in range(50)]
+    await bot.publish(jobs)
+    acked = await take_in_time(worker, 20)
+    await worker.pause()
+    await depth_becomes(bot, 30)
+    await at(stop_broker)
+    for question in (bot.depth, lambda: bot.publish([uuid4()])):
+        with pytest.raises(QueueUnavailable):
+            await question()
+    await at(start_broker)
+    await publish_until_confirmed(bot, late := uuid4())
+    acked += await take_in_time(worker, 31)
+    assert sorted(acked) == sorted([*jobs, late])
+    assert await take_all(worker) == []
+
+
+@pytest.mark.slow
+async def test_confirmed_messages_survive_a_killed_broker(
+    rabbit: PrivateRabbit, connect_rabbit: ConnectTo
+) -> None:
+    bot, worker = await connect_rabbit(), await connect_rabbit()
+    jobs = [uuid4() for _ in range(50)]
+    await bot.publish(jobs)
+    held = await worker.take()
+    await asyncio.sleep(1.5)  # RabbitMQ 3.10 forgets a queue that is killed in its first second
+    await at(rabbit.kill)
+    await held.ack()  # too late
+    await at(start_broker)
+    assert sorted(await take_in_time(worker, 50)) == sorted(jobs)
+    assert await take_all(worker) == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("impatient")
+async def test_a_broker_that_stands_still_and_wakes_up_costs_nothing(
+    rabbit: PrivateRabbit, connect_rabbit: ConnectTo
+) -> None:
+    bot, worker = await connect_rabbit(), await connect_rabbit()
+    assert rabbit.process
+    os.killpg(rabbit.process.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(QueueUnavailable):
+            await bot.publish([uuid4()])
+    finally:
+        os.killpg(rabbit.process.pid, signal.SIGCONT)
+    await publish_until_confirmed(bot, job_id := uuid4())
+    assert job_id in await take_all(worker)
