@@ -41,7 +41,7 @@ async def running_slack(
         session = await stack.enter_async_context(open_session())
         webs = await _clients(parts, session, stack)
         client = SlackClient(webs, session, Sharing(database, parts.storage))
-        paced = PacedClient(ReachingClient(client), Pace(windows, BASE, place))
+        paced = PacedClient(ReachingClient(client), Pace(windows, BASE, place), platform=PLATFORM)
         desk = Desk(database, parts.queue, parts.intake, parts.follower)
         herald = None
         if deliverer is not None:

@@ -45,7 +45,7 @@ def _life(parts: Parts, clients: dict[str, MessageClient], deliverer: Deliverer 
     settings, database = parts.settings, parts.database
     bot = open_bot(settings)
     client = TelegramClient(bot, database, parts.storage, settings)
-    paced = PacedClient(client, Pace(windows, BASE))
+    paced = PacedClient(client, Pace(windows, BASE), platform=PLATFORM)
     desk = Desk(database, parts.queue, parts.intake, parts.follower)
     herald = None
     if deliverer is not None:

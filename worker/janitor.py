@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared import jobs, presence
 from shared.database import Database
+from shared.metrics import LEASE_STEALS
 from shared.models import JobState
 from shared.outbox import Outbox
 from shared.queue import Queue
@@ -71,6 +72,7 @@ class Janitor:
                 expired = await jobs.requeue_expired(session)
                 if expired:
                     log.warning("leases that ran out: %d", len(expired))
+                    LEASE_STEALS.inc(len(expired))
                 changed += expired
         if changed:
             self._outbox.nudge()

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared import jobs
 from shared.database import Database
 from shared.jobs import Fence
+from shared.metrics import STAGE_SECONDS
 from shared.models import Stage
 from worker.child.protocol import Progress
 
@@ -37,6 +38,7 @@ class Reporter:
         self._database = database
         self._publish = publish
         self._stage = Stage.PROBE
+        self._entered: float | None = None  # when the stage began, by the monotonic clock
         self._progress: dict[str, Any] | None = None
         self._changed = asyncio.Event()
         self.silence = asyncio.Lock()  # whoever holds it sees no row written meanwhile
@@ -55,17 +57,25 @@ class Reporter:
 
     def end(self) -> None:
         """Write nothing more."""
+        self._leave_stage()
         if self._task is not None:
             self._task.cancel()
 
     async def enter(self, stage: Stage) -> None:
         """A new stage begins."""
+        self._leave_stage()
+        self._entered = time.monotonic()
         self._stage, self._progress = stage, None
         self._changed.set()
 
+    def _leave_stage(self) -> None:
+        if self._entered is not None:
+            STAGE_SECONDS.labels(self._stage.value).observe(time.monotonic() - self._entered)
+            self._entered = None
+
     def downloaded(self, progress: Progress) -> None:
         """How far the download is."""
-        self._progress = progress.model_dump(exclude={"type"}, exclude_none=True)
+        self._progress = progress.model_dump(exclude={"type", "arrived"}, exclude_none=True)
         self._changed.set()
 
     def converted(self, fraction: float) -> None:

@@ -15,6 +15,7 @@ from shared import jobs
 from shared.database import Database
 from shared.errors import Code, JobError
 from shared.jobs import Fence, LeaseLost
+from shared.metrics import CHILD_CRASHES
 from shared.models import Job
 from shared.retry import after_failure
 from worker.attempt import Attempt, Tools
@@ -68,6 +69,7 @@ async def _settle(session: AsyncSession, job: Job, fence: Fence, cause: BaseExce
             log.info("handed back, because this worker stops")
             return False
         case ChildCrashed():
+            CHILD_CRASHES.labels("child").inc()
             state = await jobs.crash(session, fence, CRASH_DELAY)
             log.error("the child ended without an answer (%s); the job is %s", cause, state)
             return not state.is_active

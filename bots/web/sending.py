@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from bots.web.conditional import Span
+from shared.metrics import SERVED_BYTES
 
 BLOCK = 1024 * 1024
 """Bytes per block. Each download holds one or two in memory. Measured beside nginx: 64 KiB 0.6 of its
@@ -50,6 +51,7 @@ class FileBody(Response):
             offset += len(block)
             more = offset < end
             await send({"type": "http.response.body", "body": block, "more_body": more})
+            SERVED_BYTES.inc(len(block))
 
 
 async def _disconnected(receive: Receive) -> None:

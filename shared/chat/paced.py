@@ -11,6 +11,7 @@ from uuid import UUID
 from shared.chat.pace import Pace
 from shared.chat.port import MessageClient, Throttled
 from shared.locks import Locks
+from shared.metrics import CHAT_EDITS, CHAT_POSTS, CHAT_REFUSALS
 from shared.models import Request
 from shared.results import JobView
 
@@ -26,14 +27,19 @@ class PacedClient:
     wins, and stands back while anything waits.
 
     Calls about one message never overlap, and nothing is shown after its final edit. `clock` gives the
-    seconds that `asyncio.sleep` lets pass.
+    seconds that `asyncio.sleep` lets pass; `platform` is what the metrics call it.
     """
 
     def __init__(
-        self, client: MessageClient, pace: Pace, clock: Callable[[], float] = time.monotonic
+        self,
+        client: MessageClient,
+        pace: Pace,
+        clock: Callable[[], float] = time.monotonic,
+        platform: str = "",
     ) -> None:
         self._client = client
         self._clock = clock
+        self._platform = platform
         self.pace = pace
         self._posted: OrderedDict[tuple[str, UUID], str] = OrderedDict()  # a chat that moves gets a new one
         self._final: OrderedDict[UUID, None] = OrderedDict()
@@ -47,6 +53,7 @@ class PacedClient:
             if asked not in self._posted:
                 async with self.turn(request.chat_id):
                     _keep(self._posted, asked, await self._client.post(request, view))
+                CHAT_POSTS.labels(self._platform).inc()
             return self._posted[asked]
 
     async def edit(self, request: Request, message: str, view: JobView) -> None:
@@ -54,6 +61,7 @@ class PacedClient:
         async with self._locks.of((request.chat_id, message)):
             async with self.turn(request.chat_id):
                 await self._client.edit(request, message, view)
+            CHAT_EDITS.labels(self._platform).inc()
             _keep(self._final, request.id, None)
 
     def take_turn(self, request: Request, age: float) -> bool:
@@ -78,6 +86,7 @@ class PacedClient:
             return False
         async with lock, self._holding(request.chat_id):
             await self._client.edit(request, message, view)
+        CHAT_EDITS.labels(self._platform).inc()
         return True
 
     def reopen(self, request_id: UUID) -> None:
@@ -120,6 +129,7 @@ class PacedClient:
         try:
             yield
         except Throttled as throttled:
+            CHAT_REFUSALS.labels(self._platform).inc()
             self.pace.refused(chat, self._clock(), throttled.seconds)
             raise
 

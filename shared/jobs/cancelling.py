@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from shared.database import db_now
-from shared.jobs.ending import announce, back_to_queue, cancelled
+from shared.errors import Code
+from shared.jobs.ending import announce, back_to_queue, cancelled, count
 from shared.jobs.fence import ACTIVE, Fence, changed
 from shared.jobs.making import enqueue
 from shared.models import Delivery, Job, JobState, Request
@@ -19,6 +20,7 @@ async def cancel(session: AsyncSession, job_id: UUID) -> JobState | None:
     await session.execute(select(Job.id).where(Job.id == job_id).with_for_update())  # nobody joins it now
     mine = update(Job).where(Job.id == job_id)
     if await changed(session, mine.where(Job.state == JobState.QUEUED).values(**cancelled())):
+        count(session, JobState.CANCELLED, code=Code.CANCELLED)
         await announce(session, [job_id])
         return JobState.CANCELLED
     # whoever asks for the link from now on gets a new job
@@ -33,6 +35,7 @@ async def finish_cancelled(session: AsyncSession, fence: Fence) -> bool:
     done = await changed(
         session, update(Job).where(*mine, Job.state == JobState.RUNNING).values(**cancelled())
     )
+    count(session, JobState.CANCELLED, len(done), Code.CANCELLED)
     await announce(session, done)
     return bool(done)
 

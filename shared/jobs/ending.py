@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, case, or_, select, update
+from sqlalchemy import bindparam, case, event, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from shared.database import db_now
 from shared.errors import FAILURES, Code, JobError
+from shared.metrics import JOBS_ENDED
 from shared.models import PULLED, Delivery, Job, JobState, Request, table
 
 _REQUESTS = table(Request)
@@ -24,6 +26,17 @@ _ANNOUNCE = (
         delivery_after=db_now(),
     )
 )
+
+
+def count(session: AsyncSession, state: JobState, jobs: int = 1, code: Code | None = None) -> None:
+    """So many jobs have ended, if this transaction is committed."""
+    session.info.setdefault("ended", []).append((state.value, code.value if code else "", jobs))
+
+
+@event.listens_for(Session, "after_commit")
+def _count_committed(session: Session) -> None:
+    for state, code, jobs in session.info.pop("ended", ()):
+        JOBS_ENDED.labels(state, code).inc(jobs)
 
 
 async def announce(session: AsyncSession, job_ids: Sequence[UUID]) -> None:

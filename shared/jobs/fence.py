@@ -9,6 +9,7 @@ from sqlalchemy import Update, bindparam, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.errors import LinkferryError
+from shared.metrics import FENCED_WRITES
 from shared.models import Job, JobState, table
 
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
@@ -36,6 +37,7 @@ async def fenced(session: AsyncSession, fence: Fence, **values: Any) -> None:
     """Write to a job that is still ours and that nobody cancelled; LeaseLost otherwise."""
     held = {"held_id": fence.job_id, "held_attempt": fence.attempt}
     if not await changed(session, _HELD.values(**values), held):
+        FENCED_WRITES.inc()
         raise LeaseLost(f"job {fence.job_id} attempt {fence.attempt}")
 
 

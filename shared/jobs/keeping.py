@@ -3,14 +3,15 @@
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import db_now
-from shared.jobs.ending import announce, back_to_queue, cancelled, quarantined
+from shared.errors import Code
+from shared.jobs.ending import announce, back_to_queue, cancelled, count, quarantined
 from shared.jobs.fence import changed
 from shared.jobs.making import enqueue
-from shared.models import Artifact, Job, JobState
+from shared.models import Artifact, Job, JobState, Passage
 from shared.retry import MAX_CRASHES
 
 
@@ -24,8 +25,11 @@ async def requeue_expired(session: AsyncSession, *, everything: bool = False) ->
     if not everything:
         lost = lost.where(Job.lease_until < db_now())
     over = [*await changed(session, lost.where(Job.cancel_requested.is_(True)).values(**cancelled()))]
+    count(session, JobState.CANCELLED, len(over), Code.CANCELLED)
     hopeless = lost.where(Job.crashes + 1 >= MAX_CRASHES)
-    over += await changed(session, hopeless.values(crashes=Job.crashes + 1, **quarantined()))
+    failed = await changed(session, hopeless.values(crashes=Job.crashes + 1, **quarantined()))
+    count(session, JobState.FAILED, len(failed), Code.CRASHED)
+    over += failed
     if over:
         await announce(session, over)
     back = await changed(session, lost.values(crashes=Job.crashes + 1, **back_to_queue(None)))
@@ -55,8 +59,10 @@ async def expire(session: AsyncSession) -> list[str]:
     One statement: what somebody asked for again in this moment is kept.
     """
     over = update(Artifact).where(Artifact.expires_at <= db_now(), Artifact.deleted_at.is_(None))
-    gone = over.values(deleted_at=db_now()).returning(Artifact.storage_key)
-    return list(await session.scalars(gone.execution_options(synchronize_session=False)))
+    gone = over.values(deleted_at=db_now()).returning(Artifact.id, Artifact.storage_key)
+    deleted = (await session.execute(gone.execution_options(synchronize_session=False))).all()
+    await _forget(session, [artifact_id for artifact_id, _ in deleted])
+    return [key for _, key in deleted]
 
 
 async def known_keys(session: AsyncSession, keys: Sequence[str]) -> set[str]:
@@ -81,3 +87,11 @@ async def mark_deleted(session: AsyncSession, artifact_ids: Sequence[UUID]) -> N
     """The files are gone; their links stop answering and their job no longer answers for the link."""
     gone = update(Artifact).where(Artifact.id.in_(artifact_ids)).values(deleted_at=db_now())
     await session.execute(gone.execution_options(synchronize_session=False))
+    await _forget(session, artifact_ids)
+
+
+async def _forget(session: AsyncSession, artifact_ids: Sequence[UUID]) -> None:
+    """What these files say is not found any more."""
+    if artifact_ids:
+        theirs = delete(Passage).where(Passage.artifact_id.in_(artifact_ids))
+        await session.execute(theirs.execution_options(synchronize_session=False))

@@ -10,12 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from shared.database import db_now, upsert
-from shared.errors import JobError
-from shared.jobs.ending import announce, back_to_queue, ended, quarantined
+from shared.errors import Code, JobError
+from shared.jobs.ending import announce, back_to_queue, count, ended, quarantined
 from shared.jobs.fence import ACTIVE, OURS, Fence, LeaseLost, fenced
 from shared.jobs.making import answers, enqueue
-from shared.models import Artifact, CoolDown, Job, JobState, Request, Stage, table
+from shared.metrics import FENCED_WRITES
+from shared.models import Artifact, CoolDown, Job, JobState, Passage, Request, Stage, table
 from shared.retry import Verdict, is_quarantined
+from shared.search.words import title_words
 from shared.settings import Settings
 
 
@@ -24,12 +26,14 @@ class Ending:
     """An attempt that ended well. `duration` in seconds, where the site said none.
 
     A result that is not whole is delivered, but does not answer for its link when it is asked for again.
+    `passages` are the rows of what can be searched in, from `shared.search.finding.rows`.
     """
 
     fence: Fence
     artifacts: Sequence[Artifact]
     duration: float | None = None
     is_whole: bool = True
+    passages: Sequence[dict[str, Any]] = ()
 
 
 WINDOW = 1000  # queued jobs looked at, in turn, for one that the limits let run
@@ -95,6 +99,7 @@ _DONE = (
 )
 _FINISH = {True: _DONE, False: _DONE.values(link_key=None, media_key=None)}
 _STORE = insert(table(Artifact))
+_KEEP = insert(table(Passage))
 _ONE_CLAIM_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7118002)")
 
 
@@ -142,7 +147,9 @@ async def describe(
     note: str | None,
 ) -> None:
     """Keep what probing found."""
-    await fenced(session, fence, title=title[:1024], duration=duration, media=media, note=note)
+    title = title[:1024]
+    told = {"title": title, "title_words": title_words(title), "duration": duration, "media": media}
+    await fenced(session, fence, **told, note=note)
 
 
 async def identify(session: AsyncSession, fence: Fence, media_key: str) -> Job | None:
@@ -165,6 +172,7 @@ async def identify(session: AsyncSession, fence: Fence, media_key: str) -> Job |
 async def join(session: AsyncSession, fence: Fence, target: UUID) -> None:
     """End this job as the same as `target`, which now carries its requests."""
     await fenced(session, fence, state=JobState.JOINED, joined_to=target, media_key=None, **ended())
+    count(session, JobState.JOINED)
     await session.execute(update(Request).where(Request.job_id == fence.job_id).values(job_id=target))
     has_ended = select(Job.id).where(Job.id == target, Job.state.not_in(ACTIVE))
     await announce(session, (await session.scalars(has_ended)).all())
@@ -184,7 +192,7 @@ async def finish(
 
 
 async def finish_many(session: AsyncSession, endings: Sequence[Ending]) -> list[bool]:
-    """Done: the artifacts and the states in one transaction. Answers whether each still was ours."""
+    """Done: the artifacts, what can be searched in, and the states in one transaction. Answers whether each still was ours."""
     alike: dict[tuple[float | None, bool], list[Fence]] = {}
     for ending in endings:
         alike.setdefault((ending.duration, ending.is_whole), []).append(ending.fence)
@@ -195,7 +203,12 @@ async def finish_many(session: AsyncSession, endings: Sequence[Ending]) -> list[
     files = [file for ending in endings if ending.fence.job_id in done for file in ending.artifacts]
     if files:
         await session.execute(_STORE, [file.columns() for file in files])
+    passages = [row for ending in endings if ending.fence.job_id in done for row in ending.passages]
+    if passages:
+        await session.execute(_KEEP, passages)
+    FENCED_WRITES.inc(len(endings) - len(done))
     if done:
+        count(session, JobState.DONE, len(done))
         await announce(session, list(done))
     return [ending.fence.job_id in done for ending in endings]
 
@@ -211,6 +224,7 @@ async def fail(session: AsyncSession, fence: Fence, error: JobError, verdict: Ve
     }
     if verdict.retry_in is None:
         await fenced(session, fence, state=JobState.FAILED, **told, **ended())
+        count(session, JobState.FAILED, code=error.code)
         await announce(session, [fence.job_id])
     else:
         await fenced(session, fence, **told, **back_to_queue(db_now(verdict.retry_in)))
@@ -221,6 +235,7 @@ async def crash(session: AsyncSession, fence: Fence, delay: float) -> JobState:
     crashes = await session.scalar(select(Job.crashes).where(Job.id == fence.job_id)) or 0
     if is_quarantined(crashes + 1):
         await fenced(session, fence, crashes=Job.crashes + 1, **quarantined())
+        count(session, JobState.FAILED, code=Code.CRASHED)
         await announce(session, [fence.job_id])
         return JobState.FAILED
     await fenced(session, fence, crashes=Job.crashes + 1, **back_to_queue(db_now(delay)))

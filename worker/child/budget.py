@@ -16,7 +16,7 @@ _CHUNK = 512 * 1024
 class Budget:
     """Bytes fetched so far against a limit; safe to use from fragment threads."""
 
-    def __init__(self, limit: int, on_bytes: Callable[[], None]) -> None:
+    def __init__(self, limit: int, on_bytes: Callable[[int], None]) -> None:
         self.limit = limit
         self.fetched = 0
         self._on_bytes = on_bytes
@@ -32,7 +32,7 @@ class Budget:
         with self._lock:
             self.fetched += count
             over = self.fetched > self.limit
-        self._on_bytes()
+        self._on_bytes(count)
         if over:
             raise TRIPWIRE.trip(Code.TOO_LARGE, f"more than {self.limit} bytes")
 

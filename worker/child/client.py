@@ -8,6 +8,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from shared.errors import Code, JobError, LinkferryError
+from shared.metrics import FETCHED_BYTES
 from shared.options import Options
 from worker.child.links import MAX_LINK
 from worker.child.protocol import (
@@ -110,9 +111,11 @@ class Child:
         if not line.endswith(b"\n"):
             raise ChildCrashed(await self._how_it_ended())
         try:
-            return _MESSAGE.validate_json(line)
+            message = _MESSAGE.validate_json(line)
         except ValidationError as error:
             raise ChildCrashed(f"the child sent what is no message: {error}") from error
+        FETCHED_BYTES.inc(max(0, message.arrived))
+        return message
 
     async def _line(self) -> bytes:
         loop = asyncio.get_running_loop()

@@ -146,9 +146,13 @@ Call = Annotated[Hello | Probe | Download | Captions | Extras, Field(discriminat
 
 
 class Progress(Frozen):
-    """How far a download is; None where nobody knows. `speed` in bytes/s, `eta` in seconds."""
+    """How far a download is; None where nobody knows. `speed` in bytes/s, `eta` in seconds.
+
+    `arrived`: bytes that came from the network since the line before, whatever they were for.
+    """
 
     type: Literal["progress"] = "progress"
+    arrived: int = 0
     done: int
     total: int | None = None
     fraction: float | None = None
@@ -169,6 +173,7 @@ class Reply(Frozen):
     """The answer to one call: exactly one of the fields that call promises, or `error`."""
 
     type: Literal["reply"] = "reply"
+    arrived: int = 0
     media: Media | None = None
     files: tuple[StreamFile, ...] | None = None
     captions: tuple[CaptionFile, ...] | None = None

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self, TypeVar
 
+from shared.metrics import CHILD_CRASHES
 from worker.child.client import Child, ChildCrashed
 from worker.child.home import Home
 from worker.child.links import MAX_LINK
@@ -134,6 +135,7 @@ class ChildServer:
         while True:
             try:
                 await self._run_one(home)
+                CHILD_CRASHES.labels("warm").inc()
                 log.warning("the warm process died; starting another one")
             except Exception as error:  # no process or descriptor to be had, for now
                 log.exception("the warm process could not be kept; trying again")

@@ -87,7 +87,7 @@ class Session:
         self.limits = limits
         self.wire = wire
         self.patience = Patience(limits)
-        self.budget = Budget(limits.max_bytes, wire.heartbeat if wire else lambda: None)
+        self.budget = Budget(limits.max_bytes, wire.arrived if wire else lambda count: None)
         self.ydl = _Extraction(
             limits.playlist_limit, params=options(cookie_file), budget=self.budget, extractors=extractors
         )

@@ -21,6 +21,8 @@ class Wire:
         self._socket = end
         self._reader = end.makefile("rb")
         self._lock = threading.Lock()
+        self._counting = threading.Lock()
+        self._arrived = 0  # bytes that no line has told yet
         self._last = 0.0
         self._latest = Progress(done=0)
 
@@ -36,8 +38,10 @@ class Wire:
         self._latest = progress
         self._send_if_due(0.0 if final else _PROGRESS_INTERVAL)
 
-    def heartbeat(self) -> None:
-        """Say that bytes arrive, during work that has no progress of its own."""
+    def arrived(self, count: int) -> None:
+        """So many bytes came; says so now and then, also during work that has no progress of its own."""
+        with self._counting:
+            self._arrived += count
         self._send_if_due(_HEARTBEAT_INTERVAL)
 
     def alive(self) -> None:
@@ -46,10 +50,10 @@ class Wire:
 
     def reply(self, reply: Reply) -> None:
         """Answer the current call; progress starts anew with the next."""
-        data = _line(reply)
-        if len(data) > MAX_LINE:
-            raise ValueError("an answer longer than MAX_LINE")
         with self._lock:
+            data = self._line(reply)
+            if len(data) > MAX_LINE:
+                raise ValueError("an answer longer than MAX_LINE")
             self._socket.sendall(data)
             self._latest = Progress(done=0)
 
@@ -59,10 +63,12 @@ class Wire:
             return
         try:
             self._last = now
-            self._socket.sendall(_line(self._latest))
+            self._socket.sendall(self._line(self._latest))
         finally:
             self._lock.release()
 
-
-def _line(message: Progress | Reply) -> bytes:
-    return message.model_dump_json(exclude_none=True).encode() + b"\n"
+    def _line(self, message: Progress | Reply) -> bytes:
+        with self._counting:
+            arrived, self._arrived = self._arrived, 0
+        told = message.model_copy(update={"arrived": arrived})
+        return told.model_dump_json(exclude_none=True).encode() + b"\n"

@@ -87,7 +87,7 @@ def test_a_name_that_changes_its_answer_is_checked_where_it_leads(inside: Inside
         real = socket.getaddrinfo
         socket.getaddrinfo = lambda host, *rest, **more: real(next(answers), *rest, **more)
         first = socket.getaddrinfo("rebind.example", 80)[0][4][0]
-        ydl = Downloader(options(None), Budget(10**9, lambda: None))
+        ydl = Downloader(options(None), Budget(10**9, lambda count: None))
         outcome = attempt(ydl.urlopen, f"http://rebind.example:{sys.argv[1]}/a.mp4")
         print(json.dumps([first, outcome, TRIPWIRE.first and TRIPWIRE.first.detail]))
         """,
@@ -105,7 +105,7 @@ CURL = """
 
     site, inside = sys.argv[1:]
     guard.activate((f"127.0.0.1:{site}",))
-    ydl = Downloader(options(None), Budget(10**9, lambda: None))
+    ydl = Downloader(options(None), Budget(10**9, lambda count: None))
 
     def fetch(url):
         return ydl.urlopen(Request(url, extensions={"impersonate": ImpersonateTarget()})).read()

@@ -65,7 +65,7 @@ def fetch_in_memory(
     folder: Path, monkeypatch: pytest.MonkeyPatch, each: int, tracks: int, seconds: float = 30.0
 ) -> tuple[list[str], list[float], Budget]:
     """Fetch tracks of `each` bytes with a yt-dlp that needs no network; the languages that came."""
-    budget, waits = Budget(10**9, lambda: None), list[float]()
+    budget, waits = Budget(10**9, lambda count: None), list[float]()
 
     def fetch(name: str, *_: Any, **__: Any) -> None:
         for _ in range(10):

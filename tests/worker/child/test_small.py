@@ -110,7 +110,7 @@ def test_pictures_are_told_by_their_first_bytes() -> None:
 
 
 def test_a_budget_stops_whoever_reads_too_much() -> None:
-    budget = Budget(10, lambda: None)
+    budget = Budget(10, lambda count: None)
     response = budget.watch(SimpleNamespace(read=BytesIO(bytes(100)).read))
     assert len(response.read(10)) == 10
     try:
