@@ -32,8 +32,9 @@ class Follower:
             if job.state is not JobState.QUEUED:
                 return self._results.view(job)
             place = await jobs.position(session, job)
-            wait = await jobs.eta(session, place, await presence.slots(session, self._lease))
-        return self._results.view(job, place, wait)
+            slots = await presence.slots(session, self._lease)
+            wait = await jobs.eta(session, place, slots or 1)
+        return self._results.view(job, place, wait, has_room=slots != 0)
 
     async def views(self, job_ids: Sequence[UUID]) -> dict[UUID, JobView]:
         """Many jobs as they are now, in three questions."""
@@ -41,11 +42,11 @@ class Follower:
             found = await jobs.get_many(session, job_ids)
             waiting = [job.id for job in found.values() if job.state is JobState.QUEUED]
             places = await jobs.positions(session, waiting) if waiting else {}
-            slots = await presence.slots(session, self._lease) if waiting else 0
+            slots = await presence.slots(session, self._lease) if waiting else None
             last = await jobs.eta(session, 1, 1) if waiting else None
         return {
             job.id: self._results.view(
-                job, place, last * ceil(place / max(1, slots)) if last and place else None
+                job, place, last * ceil(place / (slots or 1)) if last and place else None, has_room=slots != 0
             )
             for job in found.values()
             for place in (places.get(job.id),)

@@ -32,9 +32,9 @@ def status_line(view: JobView, *, width: int = 120, unicode: bool = True) -> str
     if view.state is JobState.QUEUED and view.retry_in is not None:
         reason = view.error.message if view.error else ""
         return f"Trying again in {view.retry_in:.0f} s. {reason}".strip()
-    if view.state is JobState.QUEUED and view.position:
+    if view.state is JobState.QUEUED and view.position and not view.obstacle:
         return f"Queued (number {view.position})"
-    return view.state.capitalize()
+    return stage_words(view)
 
 
 def _running_line(view: JobView, width: int, marks: tuple[str, str]) -> str:

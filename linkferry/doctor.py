@@ -19,7 +19,7 @@ import migrations
 from bots.platforms import wants_webhook
 from bots.terminal import say
 from linkferry.carry import answers
-from shared import health
+from shared import health, space
 from shared.chat.telegram.bot import open_bot
 from shared.chat.words import time_words
 from shared.database import Database
@@ -148,10 +148,12 @@ async def _data_folder(settings: Settings) -> Finding:
 
 
 async def _disk(settings: Settings) -> Finding:
-    try:
-        free = shutil.disk_usage(settings.data_dir).free
-    except OSError:
+    free = await asyncio.to_thread(space.free, settings)
+    if free is None:
         return Finding("free space", "unknown")
+    if free < settings.disk_reserve:
+        advice = "No job is taken on this machine: free some, or lower LINKFERRY_DISK_RESERVE_GB."
+        return Finding("free space", f"{free / 10**9:.1f} GB.", advice, fatal=True)
     low = free < LOW_SPACE * settings.max_bytes
     advice = "That is less than two of the largest files: free some, or lower LINKFERRY_MAX_FILE_SIZE_GB."
     return Finding("free space", f"{free / 10**9:.1f} GB.", advice if low else "")
@@ -290,7 +292,11 @@ async def _workers(settings: Settings) -> Finding:
     slots: dict[str, int] = found["workers"]
     if not slots:
         return Finding("workers", "none running.", "Start one: linkferry worker.")
-    return Finding("workers", f"{len(slots)} running, {sum(slots.values())} jobs at once")
+    words = f"{len(slots)} running, {sum(slots.values())} jobs at once"
+    if 0 in slots.values():
+        short = ", ".join(name for name, count in slots.items() if not count)
+        return Finding("workers", f"{words}.", f"These have no room on their disk: {short}.")
+    return Finding("workers", words)
 
 
 def _lone_worker(settings: Settings) -> Finding:

@@ -10,7 +10,7 @@ FORGOTTEN = 86_400.0  # seconds after which the row of a worker that never signe
 
 
 async def sign(session: AsyncSession, name: str, slots: int) -> None:
-    """This worker is alive, and can carry so many jobs at once."""
+    """This worker is alive, and can carry so many jobs at once: 0 while its disk has no room for any."""
     row = upsert(session, table(WorkerSign)).values(name=name, slots=slots, seen_at=db_now())
     await session.execute(
         row.on_conflict_do_update(index_elements=["name"], set_={"slots": slots, "seen_at": db_now()})
@@ -29,7 +29,7 @@ async def alive(session: AsyncSession, within: float) -> dict[str, int]:
     return {row.name: row.slots for row in await session.execute(query)}
 
 
-async def slots(session: AsyncSession, within: float) -> int:
-    """How many jobs all workers together can carry at once."""
-    query = select(func.coalesce(func.sum(WorkerSign.slots), 0)).where(WorkerSign.seen_at > db_now(-within))
-    return await session.scalar(query) or 0
+async def slots(session: AsyncSession, within: float) -> int | None:
+    """How many jobs all workers together can carry at once: none without room; None without a worker."""
+    query = select(func.sum(WorkerSign.slots)).where(WorkerSign.seen_at > db_now(-within))
+    return await session.scalar(query)

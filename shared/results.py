@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from shared.errors import FAILURES, Code, Retry
+from shared.errors import FAILURES, Code, JobError, Retry
 from shared.links import Links
 from shared.models import Artifact, ArtifactKind, Job, JobState, Stage
 from shared.options import Frozen
@@ -65,8 +65,9 @@ class Offers(Frozen):
 class JobView(Frozen):
     """Where a job is, or what came of it. `progress` has the fields of a download's; times in seconds.
 
-    `offers` is there once a job that was only to look at the link has done so. `watch_url` is the page that
-    plays a done job beside its transcript, as long as there is something to play or to read.
+    `obstacle` says why nobody takes a queued one. `offers` is there once a job that was only to look at the
+    link has done so. `watch_url` is the page that plays a done job beside its transcript, as long as there is
+    something to play or to read.
     """
 
     job_id: UUID
@@ -84,6 +85,7 @@ class JobView(Frozen):
     error: ErrorView | None
     watch_url: str | None = None
     site: str = ""
+    obstacle: str | None = None
 
     @property
     def name(self) -> str:
@@ -106,17 +108,23 @@ class Results:
         self._links = links
         self._links_end = links_end
 
-    def view(self, job: Job, position: int | None = None, starts_in: float | None = None) -> JobView:
-        """A job whose artifacts are loaded, as people and programs see it now."""
+    def view(
+        self, job: Job, position: int | None = None, starts_in: float | None = None, *, has_room: bool = True
+    ) -> JobView:
+        """A job whose artifacts are loaded, as people and programs see it now.
+
+        `has_room` is False while every worker waits for room on its disk.
+        """
         now = datetime.now(UTC)
         waits = job.state is JobState.QUEUED and job.run_after is not None
+        is_stuck = job.state is JobState.QUEUED and not waits and not has_room
         return JobView(
             job_id=job.id,
             state=job.state,
             stage=job.stage if job.state is JobState.RUNNING else None,
             progress=job.progress if job.state is JobState.RUNNING else None,
             position=position if job.state is JobState.QUEUED else None,
-            starts_in=starts_in if job.state is JobState.QUEUED else None,
+            starts_in=starts_in if job.state is JobState.QUEUED and not is_stuck else None,
             retry_in=max(0.0, (job.run_after - now).total_seconds()) if waits and job.run_after else None,
             site=job.site,
             title=job.title,
@@ -126,6 +134,7 @@ class Results:
             offers=self._offers(job),
             error=self._error(job),
             watch_url=self._watch_url(job, now),
+            obstacle=JobError(Code.DISK_FULL).message if is_stuck else None,
         )
 
     def _artifact(self, artifact: Artifact, now: datetime) -> ArtifactView:

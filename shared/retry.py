@@ -11,6 +11,7 @@ BASE_DELAY = 4.0  # seconds
 MAX_DELAY = 600.0
 BASE_COOL_DOWN = 30.0
 MAX_COOL_DOWN = 3600.0
+FULL_PAUSE = 60.0  # a disk is not cleared in seconds; another machine's may have room
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ def after_failure(
 ) -> Verdict:
     """Decide what follows the `failures`-th failure (1 for the first).
 
-    Exponential backoff with full jitter; never sooner than the site asked for. Throttling also rests the
-    site for everybody, for as long as it asked or ever longer.
+    Exponential backoff with full jitter; never sooner than the site asked for, or than a full disk may have
+    room again. Throttling also rests the site for everybody, for as long as it asked or ever longer.
     """
     retry = FAILURES[code].retry
     if retry is Retry.NEVER:
@@ -37,7 +38,8 @@ def after_failure(
         rest = min(MAX_COOL_DOWN, retry_after or BASE_COOL_DOWN * 2.0 ** (failures - 1))
     if failures >= MAX_FAILURES:
         return Verdict(None, rest)
-    floor = min(rest or retry_after or 0.0, MAX_COOL_DOWN)
+    full = FULL_PAUSE if code is Code.DISK_FULL else 0.0
+    floor = min(rest or retry_after or full, MAX_COOL_DOWN)
     return Verdict(floor + uniform(0, min(MAX_DELAY, BASE_DELAY * 2.0 ** (failures - 1))), rest)
 
 

@@ -116,9 +116,15 @@ class Settings(BaseSettings):
     stall_timeout: int = Field(120, ge=1, description="Seconds an attempt may go without any progress.")
     max_downloads_per_user: int = Field(0, ge=0, description="Jobs of one person at once. 0: no limit.")
     max_downloads_per_site: int = Field(0, ge=0, description="Jobs of one site at once. 0: no limit.")
+    max_gb_per_user_per_day: float = Field(
+        0, ge=0, description="GB (10^9 bytes) one person may fetch in 24 hours. 0: no limit."
+    )
     drain_timeout: int = Field(30, ge=0, description="Seconds running jobs get after SIGTERM.")
     lease: float = Field(60, ge=1, description="Seconds of silence after which a worker counts as lost.")
     max_file_size_gb: float = Field(5, gt=0, description="The most one job may fetch, in GB (10^9 bytes).")
+    disk_reserve_gb: float = Field(
+        1, gt=0, description="GB (10^9 bytes) that stay free; a worker with less takes no jobs."
+    )
     playlist_limit: int = Field(
         1, ge=0, le=1, description="1: a playlist's first entry, after saying so. 0: refused."
     )
@@ -229,6 +235,16 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'linkferry.db'}"
 
     @property
+    def work_folder(self) -> Path:
+        """Where unfinished files live."""
+        return self.data_dir.resolve() / "work"
+
+    @property
+    def files_folder(self) -> Path:
+        """Where finished files live that are kept on this machine."""
+        return self.data_dir.resolve() / "files"
+
+    @property
     def effective_public_url(self) -> str:
         """The public address without a trailing slash, with the default filled in."""
         return (self.public_url or f"http://localhost:{self.port}").rstrip("/")
@@ -246,6 +262,13 @@ class Settings(BaseSettings):
         return self.storage == "s3"
 
     @property
+    def where(self) -> Environment:
+        """Where this runs, and what shows it; settings that are `auto` follow it."""
+        if self.environment == "auto":
+            return detect(os.environ)
+        return Environment(Place(self.environment), f"{PREFIX}ENVIRONMENT says so")
+
+    @property
     def is_embedded(self) -> bool:
         """Whether the queue lives inside this process, so that there is one worker only."""
         return self.queue_url == "embedded"
@@ -259,10 +282,13 @@ class Settings(BaseSettings):
     def max_bytes(self) -> int:
         """The most bytes one job may fetch."""
         return int(self.max_file_size_gb * 10**9)
-    @property
-    def where(self) -> Environment:
-        """Where this runs, and what shows it; settings that are `auto` follow it."""
-        if self.environment == "auto":
-            return detect(os.environ)
-        return Environment(Place(self.environment), f"{PREFIX}ENVIRONMENT says so")
 
+    @property
+    def disk_reserve(self) -> int:
+        """Bytes that stay free."""
+        return int(self.disk_reserve_gb * 10**9)
+
+    @property
+    def max_user_bytes(self) -> int:
+        """The most bytes one person may fetch in 24 hours; 0: no limit."""
+        return int(self.max_gb_per_user_per_day * 10**9)

@@ -26,6 +26,7 @@ from worker.child.protocol import CaptionFile, Identity, Limits, Media, StreamFi
 from worker.folders import fetch_anew, own_folder, work_dir
 from worker.media import Kind
 from worker.progress import Reporter
+from worker.room import Room
 from worker.speech import FAILED, NO_SOUND, NOBODY, SOUND, Speech
 from worker.transcripts import Means, Patience, make_transcripts, no_captions, wanted_languages
 from worker.translate import open_translation
@@ -56,6 +57,11 @@ class Tools:
     def speech(self) -> Speech:
         """Speech recognition, which has a limit for the whole worker."""
         return Speech(self.settings)
+
+    @cached_property
+    def room(self) -> Room:
+        """Room on the disks, which all share."""
+        return Room(self.settings)
 
     @cached_property
     def _endings(self) -> Together[Ending, bool]:
@@ -111,10 +117,12 @@ class Attempt:
         if await self._joins(await self._tools.children.identify(self._link)):
             return None
         with own_folder(self.work_dir, self.fence.attempt) as self.work_dir:
-            fetched = await self._fetch()
-            if fetched is None:
-                return None
-            return [] if self._options.probe_only else await self._make(fetched)
+            async with self._tools.room.held(self.work_dir):
+                fetched = await self._fetch()
+                if fetched is None:
+                    return None
+                drafts = [] if self._options.probe_only else await self._make(fetched)
+            return await self._store(drafts)
 
     async def _joins(self, identity: Identity | None) -> bool:
         """Whether the job has ended as the twin of another; then its progress is nobody's any more."""
@@ -126,7 +134,8 @@ class Attempt:
 
     async def _fetch(self) -> Fetched | None:
         """Everything that comes from the site, so that the child has ended when the long work begins."""
-        async with self._tools.children.open(self.work_dir, self._limits(), self._cookies()) as child:
+        limits = await self._limits()
+        async with self._tools.children.open(self.work_dir, limits, self._cookies()) as child:
             await self.reporter.enter(Stage.PROBE)
             found = await child.probe(self._link)
             is_entry = found.playlist_count is not None  # its result says so, which the entry's own must not
@@ -209,8 +218,8 @@ class Attempt:
         fetched.tracks = (track,) if track else ()
         return None if track else NOBODY
 
-    async def _make(self, fetched: Fetched) -> list[Artifact]:
-        """What was fetched becomes artifacts in storage."""
+    async def _make(self, fetched: Fetched) -> list[Draft]:
+        """What was fetched becomes files that can be stored."""
         found, options = fetched.found, self._options
         unheard = await self._hear(fetched)
         time = self._left() * (SIDE_SHARE if options.media else 1.0)
@@ -226,6 +235,12 @@ class Attempt:
         self._length = None if found.duration else await _length(fetched.files)
         if note := " ".join(filter(None, (transcripts.note, unheard))):
             await self._describe(found, note)
+        return drafts
+
+    async def _store(self, drafts: list[Draft]) -> list[Artifact]:
+        """Bring the files into storage."""
+        if not drafts:
+            return []
         await self.reporter.enter(Stage.STORE)
         storage, retention = self._tools.storage, self._settings.retention
         return await store_all(drafts, self.fence, storage, retention, self.reporter.stored)
@@ -267,10 +282,11 @@ class Attempt:
         """Write although the database may be away for a while: the work done so far is worth waiting."""
         await self._database.write_surely(step, patience=self._settings.lease)
 
-    def _limits(self) -> Limits:
+    async def _limits(self) -> Limits:
         settings = self._settings
         return Limits(
             max_bytes=settings.max_bytes,
+            room=await self._tools.room.left_for(self.work_dir),
             wall_clock=settings.download_timeout,
             no_progress=settings.stall_timeout,
             allowed_addresses=settings.allowed_addresses,

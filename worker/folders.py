@@ -14,7 +14,7 @@ from worker.child.protocol import StreamFile
 
 def work_root(settings: Settings) -> Path:
     """The folder of all of them."""
-    return settings.data_dir.resolve() / "work"
+    return settings.work_folder
 
 
 def work_dir(settings: Settings, job_id: UUID) -> Path:

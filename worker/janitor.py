@@ -66,7 +66,7 @@ class Janitor:
         While it was away nobody could renew: judged at once, every live job would be taken for lost.
         """
         async with self._database.write() as session:
-            await presence.sign(session, self._name, self._tools.settings.max_concurrent_downloads)
+            await presence.sign(session, self._name, self._slots())
             changed = await jobs.requeue_due(session)
             if self._may_judge():
                 expired = await jobs.requeue_expired(session)
@@ -77,6 +77,10 @@ class Janitor:
         if changed:
             self._outbox.nudge()
         await self._replace_lost_tickets()
+
+    def _slots(self) -> int:
+        """Jobs that this worker carries at once: none while there is no room for any."""
+        return 0 if self._tools.room.is_short else self._tools.settings.max_concurrent_downloads
 
     def _may_judge(self) -> bool:
         now = time.monotonic()

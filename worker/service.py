@@ -60,7 +60,7 @@ class Worker:
         janitor = Janitor(self._tools, self._queue, self._outbox, self.name)
         async with self._queue.cancels() as cancels, asyncio.TaskGroup() as group:
             helpers = [self._obey(cancels), self._look_for_cancels(), self._outbox.run()]
-            helpers += [self._deliverer.run(), janitor.run()]
+            helpers += [self._deliverer.run(), janitor.run(), self._tools.room.watch()]
             tasks = [group.create_task(helper) for helper in helpers]
             await self._work()
             for task in tasks:
@@ -98,7 +98,8 @@ class Worker:
                         cancelled.set()
 
     async def _take_jobs(self, attempts: asyncio.TaskGroup) -> None:
-        most = self._tools.settings.max_concurrent_downloads
+        most, room = self._tools.settings.max_concurrent_downloads, self._tools.room
+        await room.look()
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
             while not self._stopping.is_set():
@@ -107,8 +108,15 @@ class Worker:
                     await self._queue.pause()
                     await _first(self._put_down.wait(), stopping)
                     continue
+                if room.is_short:
+                    await self._queue.pause()
+                    await _first(room.wait(), stopping)
+                    continue
                 ticket = await _first(self._queue.take(), stopping)
                 if ticket is None:
+                    continue
+                if room.is_short:  # it came after a long time
+                    await ticket.give_back()
                     continue
                 more = self._queue.at_hand(most - len(self._attempts) - 1)
                 for job in await self._claim([ticket, *more]):

@@ -47,7 +47,7 @@ def stage_words(view: JobView) -> str:
     if view.state is JobState.QUEUED and view.retry_in is not None:
         return f"Trying again soon. {view.error.message if view.error else ''}".strip()
     if view.state is not JobState.RUNNING:
-        return view.state.capitalize()
+        return ". ".join(filter(None, (view.state.capitalize(), view.obstacle)))
     return STAGE_WORDS.get(view.stage, "Starting") if view.stage else "Starting"
 
 

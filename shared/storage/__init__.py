@@ -23,7 +23,7 @@ async def open_storage(settings: Settings) -> Storage:
     Raises ConfigError: the bucket, its settings or its credentials are wrong.
     """
     if not settings.uses_s3:
-        return LocalStorage(settings.data_dir / "files")
+        return LocalStorage(settings.files_folder)
     from shared.storage.s3 import open_s3  # here, because boto3 takes 0.3 s to import
 
     return await open_s3(settings)

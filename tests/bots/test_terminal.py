@@ -67,6 +67,7 @@ def test_time_words(seconds: float, words: str) -> None:
     [
         (job(state=JobState.QUEUED), "Queued"),
         (job(state=JobState.QUEUED, position=3), "Queued (number 3)"),
+        (job(state=JobState.QUEUED, position=3, obstacle="No room."), "Queued. No room."),
         (job(state=JobState.QUEUED, retry_in=4.6, error=error_view(Code.NETWORK, "No.")),
          "Trying again in 5 s. No."),
         (job(stage=None), "Starting"),

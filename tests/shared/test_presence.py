@@ -8,6 +8,7 @@ from sqlalchemy import update
 from bots.follow import Follower
 from shared import presence
 from shared.database import Database, db_now
+from shared.errors import Code, JobError
 from shared.keys import load_keys
 from shared.links import Links
 from shared.models import Job, JobState, WorkerSign
@@ -61,7 +62,7 @@ async def test_a_worker_that_stays_silent_is_missed_and_in_the_end_forgotten(dat
 
 async def test_slots_of_all_workers_add_up(database: Database) -> None:
     async with database.read() as session:
-        assert await presence.slots(session, 60) == 0
+        assert await presence.slots(session, 60) is None
     await sign(database, "a:1", slots=3)
     await sign(database, "b:2", slots=2)
     async with database.read() as session:
@@ -82,6 +83,14 @@ async def test_a_queued_job_tells_its_place_and_when_it_starts_if_all_goes_on_li
     assert [view and view.position for view in views] == [1, 2, 3, 4, 5]
     starts = [view.starts_in if view else None for view in views]
     assert starts == pytest.approx([30, 30, 60, 60, 90], abs=1)
+
+
+async def test_a_queued_job_says_so_when_no_worker_has_room(database: Database, follower: Follower) -> None:
+    job_id = await make_job(database)
+    for slots, obstacle in ((0, JobError(Code.DISK_FULL).message), (2, None)):
+        await sign(database, "a:1", slots=slots)
+        for view in (await follower.view(job_id), (await follower.views([job_id]))[job_id]):
+            assert view and (view.obstacle, view.position) == (obstacle, 1)
 
 
 async def test_nobody_promises_when_a_job_starts_before_the_first_one_has_ended(

@@ -28,6 +28,10 @@ def test_a_network_failure_is_tried_again_ever_later() -> None:
     assert delays == [4, 8, 16, 32]
 
 
+def test_a_full_disk_gets_time_to_be_cleared() -> None:
+    assert after_failure(Code.DISK_FULL, 1, None, shortest).retry_in == 60
+
+
 def test_jitter_is_full() -> None:
     assert after_failure(Code.NETWORK, 3, None, shortest).retry_in == 0
 

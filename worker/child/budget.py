@@ -16,8 +16,9 @@ _CHUNK = 512 * 1024
 class Budget:
     """Bytes fetched so far against a limit; safe to use from fragment threads."""
 
-    def __init__(self, limit: int, on_bytes: Callable[[int], None]) -> None:
+    def __init__(self, limit: int, on_bytes: Callable[[int], None], room: int | None = None) -> None:
         self.limit = limit
+        self.room = room
         self.fetched = 0
         self._on_bytes = on_bytes
         self._lock = threading.Lock()
@@ -42,9 +43,12 @@ class Budget:
         return max(0, self.limit - self.fetched)
 
     def expect(self, declared: int | None) -> None:
-        """What a site says a file will be; raises Abort(TOO_LARGE) before most of it is fetched in vain."""
+        """What a site says a file will be. Before most of it is fetched in vain, raises Abort(TOO_LARGE), or
+        Abort(DISK_FULL) when there is less room."""
         if declared and declared > self.limit:
             raise TRIPWIRE.trip(Code.TOO_LARGE, f"{declared} bytes declared, at most {self.limit} allowed")
+        if declared and self.room is not None and declared > self.room:
+            raise TRIPWIRE.trip(Code.DISK_FULL, f"{declared} bytes declared, {self.room} are free")
 
     @contextmanager
     def at_most(self, limit: int) -> Iterator[None]:

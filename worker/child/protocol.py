@@ -17,9 +17,10 @@ MAX_LINE = 4 * 1024 * 1024  # bytes; longer lines end the child
 
 
 class Limits(Frozen):
-    """What one child may use. Times in seconds, sizes in bytes."""
+    """What one child may use. Times in seconds, sizes in bytes; `room`: None where nobody can tell."""
 
     max_bytes: int
+    room: int | None = None
     wall_clock: float
     no_progress: float
     allowed_addresses: tuple[str, ...] = ()

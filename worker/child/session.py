@@ -87,7 +87,7 @@ class Session:
         self.limits = limits
         self.wire = wire
         self.patience = Patience(limits)
-        self.budget = Budget(limits.max_bytes, wire.arrived if wire else lambda count: None)
+        self.budget = Budget(limits.max_bytes, wire.arrived if wire else lambda count: None, limits.room)
         self.ydl = _Extraction(
             limits.playlist_limit, params=options(cookie_file), budget=self.budget, extractors=extractors
         )
@@ -118,6 +118,8 @@ class Session:
             raise JobError(Code.NO_FORMAT, "no format can be fetched")
         if formats.known_too_large(choices, self.limits.max_bytes):
             raise JobError(Code.TOO_LARGE, f"larger than {self.limits.max_bytes} bytes by what the site says")
+        if self.limits.room is not None and formats.known_too_large(choices, self.limits.room):
+            raise JobError(Code.DISK_FULL, f"larger than the {self.limits.room} bytes that are free")
         return downloads.fetch_all(self.ydl, self.info, choices, self.work_dir, self.wire)
 
     def captions(self, languages: tuple[str, ...]) -> tuple[CaptionFile, ...]:

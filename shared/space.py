@@ -1,0 +1,43 @@
+"""Room on the disks that files pass through: the work folders', and local storage's."""
+
+import shutil
+from pathlib import Path
+
+from shared.settings import Settings
+
+
+def places(settings: Settings) -> list[Path]:
+    """The folders that grow while jobs run; they need not be on the same file system."""
+    return [settings.work_folder] if settings.uses_s3 else [settings.work_folder, settings.files_folder]
+
+
+def free_bytes(folder: Path) -> int | None:
+    """What may still be written where this folder is, or will be; None where nobody can tell."""
+    try:
+        there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+        return shutil.disk_usage(there).free
+    except OSError:
+        return None
+
+
+def free(settings: Settings) -> int | None:
+    """Bytes that are free where there is least room; None where nobody can tell."""
+    return min((free for place in places(settings) if (free := free_bytes(place)) is not None), default=None)
+
+
+def left(settings: Settings) -> int | None:
+    """`free` without the reserve, which jobs may not touch. Below zero: it was."""
+    found = free(settings)
+    return None if found is None else found - settings.disk_reserve
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of the files in a folder; what vanishes meanwhile counts nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            info = path.lstat()
+        except OSError:
+            continue
+        total += info.st_size
+    return total
