@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh run      ffmpeg and the packages in requirements.lock
 #   scripts/setup.sh check    ffmpeg and the packages in requirements-dev.lock
-#   scripts/setup.sh test     the same, and the servers and the browser that the tests start for themselves
+#   scripts/setup.sh test     the same, the servers and the browser that the tests start for themselves, and checkov
 #
 # PYTHON=python3.12 chooses the interpreter of a new .venv.
 set -eu
@@ -71,15 +71,24 @@ fi
 
 # shellcheck disable=SC2086 # one word for each package
 [ -z "$packages" ] || scripts/apt.sh $packages
-is_ready && exit
-
-if [ -n "$python" ]; then
-    say "Creating .venv with $("$python" --version) ..."
-    "$python" -m venv --clear .venv
+if ! is_ready; then
+    if [ -n "$python" ]; then
+        say "Creating .venv with $("$python" --version) ..."
+        "$python" -m venv --clear .venv
+    fi
+    say "Installing the packages in $lock ..."
+    pip() { .venv/bin/python -m pip -qq --disable-pip-version-check --no-input "$@"; }
+    rm -f $stamp
+    pip install --compile --require-hashes -r $lock
+    pip install --no-deps --no-build-isolation -e .
+    echo "$key $lock" >$stamp
 fi
-say "Installing the packages in $lock ..."
-pip() { .venv/bin/python -m pip -qq --disable-pip-version-check --no-input "$@"; }
-rm -f $stamp
-pip install --compile --require-hashes -r $lock
-pip install --no-deps --no-build-isolation -e .
-echo "$key $lock" >$stamp
+
+[ "$need" = test ] || exit 0
+scanner=.venv/checkov # reads infra/terraform; alone, because it wants an old boto3
+key=$(cksum <requirements-checkov.lock)
+[ "$(cat $scanner/ready 2>/dev/null)" != "$key" ] || exit 0
+say "Installing the packages in requirements-checkov.lock ..."
+.venv/bin/python -m venv --clear $scanner
+$scanner/bin/python -m pip -qq --disable-pip-version-check --no-input install --require-hashes -r requirements-checkov.lock
+echo "$key" >$scanner/ready
