@@ -43,8 +43,9 @@ class SlackDouble:
     `clock` gives Unix seconds and rules every ts, rate limit, trigger and expiry; `ack_patience` and
     `retry_delays` are real seconds; `limits` False switches rate limits off; `scopes` are the bot token's;
     `events` are the app's subscriptions and `commands` its slash commands (None allows every one);
-    `allow_local_urls` lets images come from this machine; `echoes` False keeps the bot's own messages
-    from coming back as events; `redelivers` names what is repeated without an acknowledgement.
+    `allow_local_urls` lets images come from this machine; `allow_previews` lets links be opened for one:
+    without it the double closes with an error if Slack would open any; `echoes` False keeps the bot's own
+    messages from coming back as events; `redelivers` names what is repeated without an acknowledgement.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class SlackDouble:
         events: frozenset[str] | set[str] = EVENTS,
         commands: frozenset[str] | set[str] | None = None,
         allow_local_urls: bool = False,
+        allow_previews: bool = False,
         echoes: bool = True,
         rotates: bool = False,
         ack_patience: float = 3.0,
@@ -66,6 +68,7 @@ class SlackDouble:
         self.events = events
         self.commands = commands
         self.allow_local_urls = allow_local_urls
+        self.allow_previews = allow_previews
         self.echoes = echoes
         self.unfurl_domains: set[str] = set()
         self.app_id, self.client_id = "A0LF0000001", "1000.2000"
@@ -168,11 +171,37 @@ class SlackDouble:
             return pings(shown.body, shown.flags)
         return pings(shown.body if isinstance(shown, View) else shown)
 
+    def previews(self) -> list[str]:
+        """The links that Slack would open for a preview, of every state of the bot's messages."""
+        return [
+            link
+            for room in self.world.rooms.values()
+            for one in room.versions
+            if one.body.get("user") == room.team.bot_user_id and one.ephemeral_for is None
+            if {one.flags.get(name) for name in ("unfurl_links", "unfurl_media")} != {False}
+            for link in pings(one.body, one.flags).links
+        ]
+
     def read(self, blocks: list[Body]) -> str:
         """Blocks as people read them."""
         return read_blocks(blocks, self.name_of)
 
     # what the app is told
+
+    async def uninstalls(
+        self, team: Team, *, at: float | None = None, revokes: bool = True
+    ) -> list[Delivery]:
+        """An admin removes the app, then: its tokens there are void, and it hears of it twice."""
+        if revokes:
+            for token in self.tokens.values():
+                token.is_revoked |= token.team_id == team.id and token.kind == "bot"
+        tokens = {"oauth": [], "bot": [team.bot_user_id]}
+        told = []
+        for inner in ({"type": "tokens_revoked", "tokens": tokens}, {"type": "app_uninstalled"}):
+            payload = happenings.event(self, team, inner)
+            payload |= {"event_time": int(self.clock() if at is None else at), "authorizations": []}
+            told.append(await self.tells("events_api", payload["event_id"], payload))
+        return told
 
     async def delivers_to(self, url: str, app: Any | None = None) -> None:
         """HTTP mode: everything is posted to this URL, with `app` into that ASGI app."""
@@ -291,3 +320,5 @@ class SlackDouble:
             await self.http.close()
         await self.server.close()
         assert not self.bugs, "the double itself failed:\n" + "\n".join(self.bugs)
+        if kind is None and not self.allow_previews:
+            assert not self.previews(), "Slack would open these links for a preview"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.slack.refusal import Refused
 from tests.slack.rooms import Room, Stored, User
-from tests.slack.speaking import content, say, whisper
+from tests.slack.speaking import FLAGS, content, say, whisper
 
 if TYPE_CHECKING:
     from tests.slack.double import SlackDouble
@@ -69,7 +69,7 @@ class Replies:
         if thread in room.messages:
             fresh["thread_ts"] = thread
         if body.get("response_type") == "in_channel":
-            reply.latest = say(slack, room, fresh)
+            reply.latest = say(slack, room, fresh, {name: body.get(name) for name in FLAGS})
         else:
             reply.latest = whisper(slack, room, reply.user.id, fresh)
 

@@ -234,6 +234,24 @@ async def test_a_client_that_retries_alone_posts_twice(slack: SlackDouble, chann
     assert [one.text for one in channel.messages] == ["x", "x"]
 
 
+# previews
+
+
+async def test_links_are_opened_for_a_preview_unless_a_message_forbids_both_kinds(clock: Clock) -> None:
+    async with SlackDouble(clock=clock, allow_previews=True) as slack:
+        client = AsyncWebClient(slack.token, base_url=slack.api_url)
+        channel = slack.channel("general", [slack.user("Ann")], bot=True)
+        link = "<https://ferry.example/f/1|Read>"
+        quiet: dict[str, Any] = {"unfurl_links": False, "unfurl_media": False}
+        await client.chat_postMessage(channel=channel.id, text=link, **quiet)
+        assert slack.previews() == []
+        await client.chat_postMessage(
+            channel=channel.id, text="x", blocks=[section(link)], unfurl_links=False
+        )
+        await client.files_upload_v2(channel=channel.id, content="x", filename="x.txt", initial_comment=link)
+        assert slack.previews() == ["https://ferry.example/f/1"] * 2
+
+
 # files
 
 

@@ -1,8 +1,7 @@
 """Brings status messages and answers to Slack. Nothing here waits for its turn: `PacedClient` does."""
 
-import logging
+from collections import OrderedDict
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import aiohttp
@@ -13,8 +12,9 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from shared.chat.port import MessageGone, Throttled
 from shared.chat.slack.blocks import Message, message
 from shared.chat.slack.chats import split_chat
-from shared.chat.slack.errors import code_of, is_uncertain, rest, translate
+from shared.chat.slack.errors import is_uncertain, rest, translate
 from shared.chat.slack.files import Place
+from shared.chat.slack.looking import Metadata, find_message
 from shared.chat.slack.render import status
 from shared.chat.slack.sending import NO_PREVIEW, SILENT, replace, send
 from shared.chat.slack.sharing import Sharing, place_of
@@ -22,12 +22,10 @@ from shared.chat.slack.web import SDK_LOG, Clients
 from shared.models import Request
 from shared.results import JobView
 
-log = logging.getLogger(__name__)
-
 EVENT = "linkferry_request"  # the metadata by which a status message can be found again
 OLD = 15.0  # seconds after which a request without a message may have one that a crash kept from being noted
 CLOCKS = 60.0  # seconds by which Slack's clock and the database's may differ
-LOOK_BACK = 100  # messages among which a lost one is looked for
+REMEMBERED = 1000  # posts of which nobody knows; what others know about them is in the database
 STUBBORN = 10  # deliveries that failed, some five minutes, after which links have to do for a transcript
 
 
@@ -47,7 +45,7 @@ class SlackClient:
         self._clients = clients
         self._session = session
         self._sharing = sharing
-        self._unsure: set[UUID] = set()  # requests whose post may have arrived although nobody said so
+        self._unsure: OrderedDict[UUID, None] = OrderedDict()  # requests whose post may have arrived unheard
 
     async def post(self, request: Request, view: JobView) -> str:
         """See `MessageClient.post`; a post whose answer was lost is looked for before there is another.
@@ -58,15 +56,15 @@ class SlackClient:
         web, channel = await self._reach(request.chat_id)
         found = await self._lost(web, channel, request)
         if found is None:
-            self._unsure.add(request.id)  # until there is an answer: a call that is cut short leaves it so
+            self._doubt(request.id)  # until there is an answer: a call that is cut short leaves it so
             told = status(view, request.id)
             try:
                 found = await send(web, channel, told, request.thread_id, _metadata(request.id))
             except SlackApiError as error:
                 if not is_uncertain(error):
-                    self._unsure.discard(request.id)
+                    self._unsure.pop(request.id, None)
                 raise translate(error) from error
-        self._unsure.discard(request.id)
+        self._unsure.pop(request.id, None)
         return found
 
     async def edit(self, request: Request, message: str, view: JobView) -> None:
@@ -140,6 +138,11 @@ class SlackClient:
         team, channel = split_chat(chat)
         return await self._clients(team), channel
 
+    def _doubt(self, request_id: UUID) -> None:
+        self._unsure[request_id] = None
+        while len(self._unsure) > REMEMBERED:
+            self._unsure.popitem(last=False)
+
     async def _lost(self, web: AsyncWebClient, channel: str, request: Request) -> str | None:
         """The message that the request may have already, if so and if it can be found.
 
@@ -151,29 +154,14 @@ class SlackClient:
             return None
         since = str(request.created_at.timestamp() - CLOCKS)
         try:
-            if request.thread_id:
-                found = await web.conversations_replies(
-                    channel=channel,
-                    ts=request.thread_id,
-                    oldest=since,
-                    limit=LOOK_BACK,
-                    include_all_metadata=True,
-                )
-            else:
-                found = await web.conversations_history(
-                    channel=channel, oldest=since, limit=LOOK_BACK, include_all_metadata=True
-                )
+            return await find_message(web, channel, request.thread_id, since, _metadata(request.id))
         except SlackApiError as error:
-            told = translate(error)
-            if unsure and isinstance(told, Throttled):
-                raise told from error
-            log.info("the history of a chat cannot be read: %s", code_of(error))
+            if unsure:
+                raise translate(error) from error
             return None
-        wanted = _metadata(request.id)
-        return next((str(each["ts"]) for each in found["messages"] if each.get("metadata") == wanted), None)
 
 
-def _metadata(request_id: UUID) -> dict[str, Any]:
+def _metadata(request_id: UUID) -> Metadata:
     return {"event_type": EVENT, "event_payload": {"request": request_id.hex}}
 
 

@@ -5,7 +5,6 @@ All raise SlackApiError when Slack says no, and OSError or aiohttp.ClientError w
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,19 +14,12 @@ from typing import Any
 from uuid import UUID
 
 import aiohttp
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from shared.chat.port import Throttled
-from shared.chat.slack.blocks import Message
-from shared.chat.slack.errors import code_of, translate
 from shared.chat.slack.text import one_line
 from shared.chat.slack.web import TIMEOUT
 from shared.storage import Storage
 
-log = logging.getLogger(__name__)
-
-LOOK_BACK = 200  # messages among which files are looked for
 MAX_TITLE = 200  # characters of a file's title
 
 _HARMLESS = str.maketrans("<>&", "‹›+")  # a title is shown in places that escape it, and in others
@@ -89,9 +81,10 @@ async def send_bytes(web: AsyncWebClient, path: Path, name: str) -> str:
 
 
 async def show_files(
-    web: AsyncWebClient, place: Place, ids: dict[UUID, str], titles: dict[UUID, str], told: Message
+    web: AsyncWebClient, place: Place, ids: dict[UUID, str], titles: dict[UUID, str]
 ) -> None:
-    """Show files that Slack has in a message of their own, with these words.
+    """Show files that Slack has in a message of their own, which has no words: nothing in this call could
+    keep Slack from opening links in them for a preview.
 
     In the body of the call: the SDK would put all of it into the address, which may get too long.
     """
@@ -99,33 +92,7 @@ async def show_files(
     asked = {"files": json.dumps(named), "channel_id": place.channel}
     if place.thread:
         asked["thread_ts"] = place.thread
-    try:
-        await web.api_call("files.completeUploadExternal", data={**asked, "blocks": json.dumps(told.blocks)})
-    except SlackApiError as error:
-        if code_of(error) not in ("invalid_blocks", "invalid_blocks_format"):
-            raise
-        log.warning("Slack does not take the summary of a transcript: %s", error.response)
-        await web.api_call("files.completeUploadExternal", data={**asked, "initial_comment": told.text})
-
-
-async def are_shown(web: AsyncWebClient, place: Place, names: set[str]) -> bool:
-    """Whether a message there has one of these files; False also when the app may not look."""
-    try:
-        if place.thread:
-            found = await web.conversations_replies(
-                channel=place.channel, ts=place.thread, oldest=place.since, limit=LOOK_BACK
-            )
-        else:
-            found = await web.conversations_history(
-                channel=place.channel, oldest=place.since, limit=LOOK_BACK
-            )
-    except SlackApiError as error:
-        if isinstance(translate(error), Throttled):
-            raise
-        log.info("a thread cannot be read: %s", code_of(error))
-        return False
-    files = (file for each in found["messages"] for file in each.get("files", ()))
-    return any(file.get("id") in names for file in files)
+    await web.api_call("files.completeUploadExternal", data=asked)
 
 
 async def _upload(web: AsyncWebClient, url: str, file: Any, size: int) -> None:

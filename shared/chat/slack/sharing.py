@@ -1,15 +1,19 @@
-"""Transcripts as files in Slack: one message in a thread with the files and a summary, and only one.
+"""Transcripts in Slack: a summary, and below it, in the same thread, one message with the files; each once.
+
+The summary is a message of its own because its links must not be opened for a preview, which nothing forbids
+in the message that shows files. In a channel it begins the thread in which the files are.
 
 Slack takes a file in three steps: an id and an address for it, its bytes, and the message that shows it.
-People see the last one only, and nothing lets Slack refuse a second message. So the ids are noted before it,
-in `uploads` under a key of the place: a try that finds them there looks in the thread for a message with
-them, and sends it again, with the same ids, only where there is none. Reading a thread needs a scope that
-the app can do without; the message is then sent again unseen, because one too many is better than none.
-Once it is shown the note says so, and later tries do nothing.
+Nothing lets it refuse a second message. So every step is noted in `uploads` under a key of the place: first
+that Slack has the bytes, then which message is the summary, at last that the files are shown. A try that
+finds a note looks for what the next step would bring, and takes that step only where it is not there yet.
+Looking needs a scope that the app can do without; a step is then taken again unseen, because one message too
+many is better than none: files by the same ids, which Slack shows once.
 """
 
 import logging
 from base64 import b32encode
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from uuid import UUID
 
@@ -20,7 +24,9 @@ from sqlalchemy import delete, select
 from shared.chat.files import PLAYED, written
 from shared.chat.slack.blocks import Message
 from shared.chat.slack.errors import code_of
-from shared.chat.slack.files import Place, are_shown, local_file, read_beginning, send_bytes, show_files
+from shared.chat.slack.files import Place, local_file, read_beginning, send_bytes, show_files
+from shared.chat.slack.looking import are_shown, find_message
+from shared.chat.slack.sending import send
 from shared.chat.slack.summary import Track, chapters_of, first_words, summary
 from shared.database import Database
 from shared.models import Artifact, ArtifactKind, Job, JobState, Request, Upload
@@ -32,7 +38,8 @@ log = logging.getLogger(__name__)
 MOST = 5  # files in one message: a language each; links lead to the others
 BEGINNING = 4096  # bytes of a transcript that its summary is made from
 
-_SENT = "sent:"  # before an id: Slack has the bytes, and whether people see them is not known
+EVENT = "linkferry_transcript"  # the metadata by which a summary can be found again
+_SENT, _TOLD = "sent:", "told:"  # before an id: Slack has the bytes; and people may see the summary
 
 # Slack will never take files there: the links in the status message have to do.
 _REFUSED = {
@@ -93,25 +100,43 @@ class Sharing:
     async def _share(
         self, web: AsyncWebClient, place: Place, view: JobView, files: list[ArtifactView]
     ) -> bool:
-        noted = await self._noted(place)
-        if noted and not any(name.startswith(_SENT) for name in noted.values()):
+        note = await self._noted(place)
+        if note.is_shown:
             return True
         job, kept = await self._kept(view.job_id)
-        told = await self._summary(job, view, files, kept)
         titles = {each.id: each.file_name for each in view.artifacts}
-        ids = {artifact: name.removeprefix(_SENT) for artifact, name in noted.items()}
-        if not ids or not await _arrived(web, place, ids, titles, told):
-            ids = {each.id: await self._send(web, each, kept[each.id]) for each in files if each.id in kept}
-            if not ids:
-                return False
-            await self._note(place, ids, _SENT)
-            await show_files(web, place, ids, titles, told)
+        ids = note.ids or await self._send(web, place, files, kept)
+        if not ids:
+            return False
+        summary_ts = note.summary
+        if summary_ts is None:
+            told = await self._summary(job, view, files, kept)
+            summary_ts = await _tell(web, place, told, is_first=not note.ids)
+            await self._note(place, ids, f"{_TOLD}{summary_ts}:")
+        there = replace(place, thread=place.thread or summary_ts)
+        if not await _show(web, there, ids, titles, is_first=note.summary is None):
+            ids = await self._send(web, place, files, kept, f"{_TOLD}{summary_ts}:")
+            await show_files(web, there, ids, titles)
         await self._note(place, ids)
         return True
 
-    async def _send(self, web: AsyncWebClient, artifact: ArtifactView, key: str) -> str:
-        async with local_file(self._storage, key) as path:
-            return await send_bytes(web, path, artifact.file_name)
+    async def _send(
+        self,
+        web: AsyncWebClient,
+        place: Place,
+        files: list[ArtifactView],
+        kept: dict[UUID, str],
+        state: str = _SENT,
+    ) -> dict[UUID, str]:
+        """Bring the files to Slack, where nobody sees them yet; their ids there, which are noted."""
+        ids = {}
+        for each in files:
+            if each.id in kept:
+                async with local_file(self._storage, kept[each.id]) as path:
+                    ids[each.id] = await send_bytes(web, path, each.file_name)
+        if ids:
+            await self._note(place, ids, state)
+        return ids
 
     async def _summary(
         self, job: Job, view: JobView, files: list[ArtifactView], kept: dict[UUID, str]
@@ -138,10 +163,10 @@ class Sharing:
             )
             return job, {artifact.id: artifact.storage_key for artifact in found}
 
-    async def _noted(self, place: Place) -> dict[UUID, str]:
+    async def _noted(self, place: Place) -> "_Note":
         async with self._database.read() as session:
             rows = await session.scalars(select(Upload).where(Upload.platform == place.key))
-            return {row.artifact_id: row.file_id for row in rows}
+            return _read_note({row.artifact_id: row.file_id for row in rows})
 
     async def _note(self, place: Place, ids: dict[UUID, str], state: str = "") -> None:
         """These are the files of this place from now on, instead of what was noted before."""
@@ -153,14 +178,41 @@ class Sharing:
             )
 
 
-async def _arrived(
-    web: AsyncWebClient, place: Place, ids: dict[UUID, str], titles: dict[UUID, str], told: Message
+@dataclass(frozen=True)
+class _Note:
+    """How far it is: files that Slack has, by artifact; the `ts` of the summary; whether people see all."""
+
+    ids: dict[UUID, str]
+    summary: str | None = None
+    is_shown: bool = False
+
+
+def _read_note(noted: dict[UUID, str]) -> _Note:
+    """`sent:<file>`, then `told:<ts>:<file>`, then `<file>`."""
+    ids = {artifact: name.rpartition(":")[2] for artifact, name in noted.items()}
+    states = {name.rpartition(":")[0] for name in noted.values()}
+    told = next((state.removeprefix(_TOLD) for state in states if state.startswith(_TOLD)), None)
+    return _Note(ids, told, is_shown=states == {""})
+
+
+async def _tell(web: AsyncWebClient, place: Place, told: Message, *, is_first: bool) -> str:
+    """Post the summary, unless an earlier try has; its `ts`."""
+    metadata = {"event_type": EVENT, "event_payload": {"place": place.key}}
+    found = None
+    if not is_first:
+        found = await find_message(web, place.channel, place.thread, place.since, metadata)
+    return found or await send(web, place.channel, told, place.thread, metadata)
+
+
+async def _show(
+    web: AsyncWebClient, place: Place, ids: dict[UUID, str], titles: dict[UUID, str], *, is_first: bool
 ) -> bool:
-    """Whether people see the files of an earlier try now; False when Slack no longer knows these files."""
-    if await are_shown(web, place, set(ids.values())):
+    """Show the files, unless an earlier try has; False when Slack no longer knows them."""
+    names = set(ids.values())
+    if not is_first and await are_shown(web, place.channel, place.thread, place.since, names):
         return True
     try:
-        await show_files(web, place, ids, titles, told)
+        await show_files(web, place, ids, titles)
     except SlackApiError as error:
         if code_of(error) == "file_not_found":
             return False

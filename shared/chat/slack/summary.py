@@ -52,8 +52,7 @@ def summary(
 ) -> Message:
     """Title, length, languages and who made them, chapters that open at their moment, the first lines.
 
-    `seconds`: the length; `watch`: where the video plays; `lines`: how the transcript begins. Sections only:
-    it goes with a file, and Slack promises no other block there.
+    `seconds`: the length; `watch`: where the video plays; `lines`: how the transcript begins.
     """
     shown = foreign(title, MAX_HEADER) or "Transcript"
     told = [time_words(seconds)] if seconds else []

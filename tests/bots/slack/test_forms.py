@@ -70,8 +70,9 @@ async def test_a_transcript_is_shared_with_another_channel_once(chat: Chatting) 
         await chat.ann.submits(form, {"Channel": other})
     await chat.slack.until(lambda: len(other.files) == 1)
     file = other.files[0]
-    assert "<!channel>" not in file.title and not chat.slack.pings(other.messages[0]).anybody
-    assert len(other.messages) == 1
+    summary, shown = other.messages
+    assert "<!channel>" not in file.title and not chat.slack.pings(summary).anybody
+    assert shown.thread_ts == summary.ts
 
 
 async def test_a_transcript_kept_private_comes_as_links(chat: Chatting) -> None:

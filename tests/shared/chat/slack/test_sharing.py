@@ -1,6 +1,5 @@
-"""Transcripts in threads: one message with the files and their summary, whatever goes wrong on the way."""
+"""Transcripts in threads: one summary and one message with the files, whatever goes wrong on the way."""
 
-import json
 from pathlib import Path
 
 import aiohttp
@@ -14,26 +13,15 @@ from shared.chat.slack.summary import at_moment
 from shared.models import ArtifactKind
 from tests.shared.chat.slack.conftest import Desk, open_desk
 from tests.shared.chat.slack.views import NASTY
-from tests.slack.blocks import check_message
-from tests.slack.call import Call
 from tests.slack.double import SlackDouble
-from tests.slack.mrkdwn import pings, read_blocks
 from tests.slack.tokens import BOT_SCOPES
 
 COMPLETE = "files.completeUploadExternal"
 CHAPTERS = {"chapters": [{"start": 0, "end": 83, "title": "Start"}, {"start": 83, "end": 99, "title": NASTY}]}
 
 
-def summary_of(call: Call) -> str:
-    """The summary beside the files, as people read it; it pings nobody."""
-    blocks = check_message(json.loads(call.text("blocks")))
-    assert not pings({"blocks": blocks}).anybody
-    return read_blocks(blocks)
-
-
-def links_of(call: Call) -> list[str]:
-    """Where the summary leads."""
-    return pings({"blocks": json.loads(call.text("blocks"))}).links
+POST = "chat.postMessage"
+LOST = ("upload", POST, COMPLETE)  # every step on the way
 
 
 async def test_a_transcript_comes_as_a_file_in_the_thread_with_a_summary(desk: Desk) -> None:
@@ -44,13 +32,18 @@ async def test_a_transcript_comes_as_a_file_in_the_thread_with_a_summary(desk: D
     await desk.delivers(request, message)
     (file,) = desk.channel.files
     assert (file.name, file.text, file.thread_ts) == ("Film.txt", "Hello there.\nOn!\n", message)
-    (call,) = desk.slack.made(COMPLETE)
-    assert NASTY.replace("*", "∗") in summary_of(call)
+    summary, shown = desk.channel.thread(message)
+    assert (summary.thread_ts, shown.text) == (message, "")
+    assert NASTY.replace("*", "∗") in summary.text and not desk.slack.pings(summary).anybody
     for words in ("1:39 · English, made by people", "0:00 Start", "1:23 <!channel>", "“Hello there. On!"):
-        assert words in summary_of(call)
+        assert words in summary.text
     watch = (await desk.view(job)).watch_url or ""
-    assert [at.partition("#")[2] for at in links_of(call)] == ["t=0", "t=83"]
+    assert [at for at in desk.slack.pings(summary).links if at.startswith(watch)] == [
+        f"{watch}#t=0",
+        f"{watch}#t=83",
+    ]
     assert at_moment(watch, 83.9) == f"{watch}#t=83"
+    assert (summary.flags["unfurl_links"], summary.flags["unfurl_media"]) == (False, False)
     assert desk.channel.message(message).labels == ["Read", "Download", "Share transcript"]
 
 
@@ -95,27 +88,30 @@ async def test_two_people_who_ask_for_the_same_each_get_it(desk: Desk) -> None:
     assert len({file.thread_ts for file in desk.channel.files}) == 2
 
 
-async def test_a_file_whose_arrival_was_not_noted_is_found_in_the_thread(desk: Desk) -> None:
+@pytest.mark.parametrize("method", LOST)
+async def test_what_arrived_without_an_answer_is_found_again(desk: Desk, method: str) -> None:
     request = await desk.asks(await desk.job(await desk.transcript()))
     message = await desk.posts(request)
-    desk.slack.apply_then_drop(COMPLETE)
+    desk.slack.apply_then_drop(method)
     with pytest.raises(aiohttp.ClientError):
         await desk.delivers(request, message)
-    assert [row.file_id[:5] for row in await desk.uploads()] == ["sent:"]
+    assert not any(row.file_id.startswith("F") for row in await desk.uploads())
     await desk.delivers(request, message, desk.another())
+    assert [bool(one.text) for one in desk.channel.thread(message)] == [True, False]
     assert len(desk.channel.files) == len(desk.slack.made(COMPLETE)) == 1
     assert [row.file_id for row in await desk.uploads()] == [desk.channel.files[0].id]
 
 
-async def test_a_file_that_never_arrived_is_shown_later(desk: Desk) -> None:
+@pytest.mark.parametrize("method", LOST)
+async def test_what_never_arrived_comes_later(desk: Desk, method: str) -> None:
     request = await desk.asks(await desk.job(await desk.transcript()))
     message = await desk.posts(request)
-    for method in ("upload", COMPLETE):
-        desk.slack.faults.drop_next(method)
-        with pytest.raises(aiohttp.ClientError):
-            await desk.delivers(request, message)
-        assert not desk.channel.files
+    desk.slack.faults.drop_next(method)
+    with pytest.raises(aiohttp.ClientError):
+        await desk.delivers(request, message)
+    assert not desk.channel.files
     await desk.delivers(request, message)
+    assert [bool(one.text) for one in desk.channel.thread(message)] == [True, False]
     assert len(desk.channel.files) == 1
 
 
@@ -124,12 +120,15 @@ async def test_without_the_scope_to_read_a_thread_a_file_comes_at_least_once(tmp
     async for desk in open_desk(tmp_path, SlackDouble(limits=False, scopes=scopes)):
         request = await desk.asks(await desk.job(await desk.transcript()))
         message = await desk.posts(request)
-        for lost in (desk.slack.faults.drop_next, desk.slack.apply_then_drop):
-            lost(COMPLETE)
-            with pytest.raises(aiohttp.ClientError):
-                await desk.delivers(request, message)
+        for method in (POST, COMPLETE):
+            for lost in (desk.slack.faults.drop_next, desk.slack.apply_then_drop):
+                lost(method)
+                with pytest.raises(aiohttp.ClientError):
+                    await desk.delivers(request, message)
         await desk.delivers(request, message)
-        assert len({file.id for file in desk.channel.files}) == 1
+        assert len(desk.channel.files) == 1
+        summaries = [one for one in desk.channel.thread(message) if one.text]
+        assert len(summaries) == 2, "one too many is better than none"
 
 
 async def test_a_file_that_slack_forgot_is_sent_anew(desk: Desk) -> None:
@@ -156,11 +155,11 @@ async def test_where_files_are_refused_links_have_to_do(desk: Desk, error: str) 
 async def test_a_refused_summary_becomes_words(desk: Desk) -> None:
     request = await desk.asks(await desk.job(await desk.transcript(), title=NASTY))
     message = await desk.posts(request)
-    desk.slack.fail_next(COMPLETE, "invalid_blocks")
+    desk.slack.fail_next(POST, "invalid_blocks")
     await desk.delivers(request, message)
-    (shared,) = desk.channel.thread(message)
-    assert shared.fallback == f"Transcript: {NASTY}"
-    assert not desk.slack.pings(shared).anybody
+    summary, _ = desk.channel.thread(message)
+    assert summary.text == summary.fallback == f"Transcript: {NASTY}"
+    assert not desk.slack.pings(summary).anybody
 
 
 async def test_failures_that_last_do_not_hold_the_delivery_forever(desk: Desk) -> None:
@@ -189,10 +188,25 @@ async def test_a_transcript_can_be_shared_with_another_channel(desk: Desk) -> No
     place = Place(other.id, place_key("share", "the press"))
     for _ in range(2):
         assert await desk.client.share(desk.chat(other), place, view)
-    assert [file.thread_ts for file in other.files] == [None]
+    summary, shown = other.messages
+    assert summary.thread_ts is None and shown.thread_ts == summary.ts, "it begins the thread of its file"
+    assert [file.thread_ts for file in other.files] == [summary.ts]
     stranger = desk.slack.channel("stranger", members=[desk.ann])
     with pytest.raises(MessageGone):
         await desk.client.share(desk.chat(stranger), Place(stranger.id, place_key("2")), view)
+
+
+@pytest.mark.parametrize("method", LOST)
+async def test_sharing_with_a_channel_again_doubles_nothing(desk: Desk, method: str) -> None:
+    other = desk.slack.channel("team", members=[desk.ann], bot=True)
+    view = await desk.view(await desk.job(await desk.transcript()))
+    place = Place(other.id, place_key("share", "the press"), since="1.0")
+    desk.slack.apply_then_drop(method)
+    with pytest.raises(aiohttp.ClientError):
+        await desk.client.share(desk.chat(other), place, view)
+    assert await desk.another().share(desk.chat(other), place, view)
+    summary, shown = other.messages
+    assert shown.thread_ts == summary.ts and len(other.files) == 1
 
 
 def test_a_key_fits_the_table_and_tells_places_apart() -> None:
