@@ -12,7 +12,7 @@ from bots.herald import Herald
 from bots.platforms import installs, wants_http
 from bots.slack.app import build_app
 from bots.slack.forms import Forms
-from bots.slack.handlers import SlackBot
+from bots.slack.handlers import Forget, SlackBot, keep
 from bots.slack.http import events_router, install_router
 from bots.slack.life import SlackLife
 from bots.slack.outside import ReachingClient
@@ -39,7 +39,7 @@ async def running_slack(
     settings, database = parts.settings, parts.database
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(open_session())
-        webs = await _clients(parts, session, stack)
+        webs, forget = _clients(parts, session, stack)
         client = SlackClient(webs, session, Sharing(database, parts.storage))
         paced = PacedClient(ReachingClient(client), Pace(windows, BASE, place), platform=PLATFORM)
         desk = Desk(database, parts.queue, parts.intake, parts.follower)
@@ -48,7 +48,7 @@ async def running_slack(
             herald = Herald(database, parts.follower, PLATFORM, paced, deliverer.nudge)
             desk.on_ask = herald.nudge
         replies = Replies(client, paced)
-        bot = SlackBot(desk, webs, replies, settings.slack_commands)
+        bot = SlackBot(desk, webs, replies, settings.slack_commands, forget)
         app = build_app(settings, bot, Forms(bot, client))
 
         def on_ready() -> None:
@@ -61,14 +61,14 @@ async def running_slack(
         yield _routers(parts, session, app)
 
 
-async def _clients(parts: Parts, session: ClientSession, stack: AsyncExitStack) -> Clients:
-    """One workspace by its token, or all that have installed the app."""
+def _clients(parts: Parts, session: ClientSession, stack: AsyncExitStack) -> tuple[Clients, Forget]:
+    """One workspace by its token, or all that have installed the app; and how one of them is forgotten."""
     settings = parts.settings
     if not installs(settings):
-        return one_workspace(settings.slack_bot_token, settings.slack_api_url, session)
+        return one_workspace(settings.slack_bot_token, settings.slack_api_url, session), keep
     workspaces = Workspaces(parts.database, settings, session)
     stack.push_async_callback(workspaces.close)
-    return workspaces.client
+    return workspaces.client, workspaces.forget
 
 
 def _routers(parts: Parts, session: ClientSession, app: AsyncApp) -> list[APIRouter]:

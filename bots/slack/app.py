@@ -54,6 +54,7 @@ def listen(app: AsyncApp, names: Mapping[str, str], bot: SlackBot, forms: Forms)
     _listen_to_commands(app, names, bot)
     _listen_to_words(app, bot)
     _listen_to_presses(app, bot, forms)
+    _listen_to_leaving(app, bot)
 
     @app.event(ANY)
     async def ignore(body: Body) -> None:
@@ -126,6 +127,15 @@ def _listen_to_presses(app: AsyncApp, bot: SlackBot, forms: Forms) -> None:
 
     for callback in (views.FETCH, views.SHARE):
         app.view(callback)(on_form)
+
+
+def _listen_to_leaving(app: AsyncApp, bot: SlackBot) -> None:
+    async def on_leaving(body: Body) -> None:
+        if left := reading.read_leaving(body):
+            await bot.left(left)
+
+    for name in ("app_uninstalled", "tokens_revoked"):
+        app.event(name)(on_leaving)
 
 
 async def _answer(ack: AsyncAck, told: Message | None) -> None:

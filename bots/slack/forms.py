@@ -47,7 +47,10 @@ class Forms:
         except _Mistake as mistake:
             return {mistake.where: str(mistake)}
         said = Said(filled.speaker, "", filled.event)
-        answer = await self._bot.stored(filled.speaker, self._bot.take(commands, said))
+        try:
+            answer = await self._bot.stored(filled.speaker, self._bot.take(commands, said))
+        except Refused as refused:
+            return {"link": texts.why(refused)}
         if answer is not None:  # nothing that a form asks for is answered
             self._bot.replies.tell(filled.speaker, answer)
         return {}
@@ -76,16 +79,17 @@ class Forms:
         request = asked.request
         key = place_key(request.id.hex, channel)
         place = Place(channel, key, since=str(request.created_at.timestamp()))
-        told = texts.sentence(texts.NO_TRANSCRIPT)
+        chat, told = chat_id(speaker.team, channel), texts.sentence(texts.NO_TRANSCRIPT)
+        replies = self._bot.replies
         try:
-            if await self._client.share(chat_id(speaker.team, channel), place, asked.view):
+            if await replies.in_turn(chat, lambda: self._client.share(chat, place, asked.view)):
                 return
         except NotInvited:
             told = texts.not_in(channel)
         except (SlackApiError, MessageGone, Throttled, aiohttp.ClientError, OSError) as error:
             log.warning("a transcript could not be shared: %r", error)
             told = texts.sentence(texts.NOT_SHARED)
-        await self._bot.replies.say(speaker, told)
+        await replies.say(speaker, told)
 
 
 class _Mistake(Exception):

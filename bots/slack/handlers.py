@@ -6,6 +6,7 @@ Whatever raises is not acknowledged. What a person is told comes back, or is sai
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
@@ -15,10 +16,10 @@ from slack_sdk.errors import SlackApiError
 from sqlalchemy.exc import SQLAlchemyError
 
 from bots.commands import Cancel, Command, Find, Get, Help, Status, Subs, parse
-from bots.desk import NOT_YOURS, Asked, Asker, Desk, Refused
+from bots.desk import NOT_FOUND, NOT_YOURS, Asked, Asker, Desk, Refused
 from bots.slack import texts, views
 from bots.slack.admins import Admins
-from bots.slack.reading import Called, HomeOpened, Pressed, Said, Speaker, Way
+from bots.slack.reading import Called, HomeOpened, Left, Pressed, Said, Speaker, Way
 from bots.slack.replies import Replies
 from shared.chat.port import MessageGone
 from shared.chat.slack.blocks import Message
@@ -30,6 +31,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+Forget = Callable[[str, datetime], Awaitable[None]]
+"""Drops the tokens of a workspace, installed until then."""
+
 PATIENCE = 10.0  # seconds one payload may take; Slack gives up, or repeats it, after three
 OPENING = 2.0  # seconds to open a modal: Slack allows three after the press
 
@@ -38,15 +42,30 @@ class NotStored(Exception):
     """The database is away: nothing was taken."""
 
 
-class SlackBot:
-    """The app's conversations. Raises NotStored when the database is away."""
+async def keep(team: str, at: datetime) -> None:
+    """The one workspace that the app has a token for is a setting: there is nothing to forget."""
 
-    def __init__(self, desk: Desk, clients: Clients, replies: Replies, commands: tuple[str, ...]) -> None:
+
+class SlackBot:
+    """The app's conversations. Raises NotStored when the database is away.
+
+    `forget` drops the tokens of a workspace that the app has left.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        clients: Clients,
+        replies: Replies,
+        commands: tuple[str, ...],
+        forget: Forget,
+    ) -> None:
         self.desk = desk
         self.replies = replies
         self._clients = clients
         self._admins = Admins(clients)
         self._commands = commands
+        self._forget = forget
 
     async def said(self, said: Said) -> Message | None:
         """Do what somebody says; returns what to answer, if anything."""
@@ -57,7 +76,14 @@ class SlackBot:
         try:
             await self.stored(pressed.speaker, self._press(pressed))
         except (Refused, JobError) as refused:
-            self.replies.tell(pressed.speaker, texts.refusal(refused))
+            not_theirs = pressed.speaker.is_guest and str(refused) in (NOT_YOURS, NOT_FOUND)
+            told = texts.sentence(texts.GUEST) if not_theirs else texts.refusal(refused)
+            self.replies.tell(pressed.speaker, told)
+
+    async def left(self, left: Left) -> None:
+        """The app was taken out of a workspace: nothing is posted there any more."""
+        log.warning("the app was taken out of workspace %s", left.team)
+        await self.stored(None, self._forget(left.team, left.at))
 
     async def called(self, called: Called) -> None:
         """The shortcut that asks for a link."""
@@ -173,13 +199,13 @@ class SlackBot:
         view = views.home(await self.desk.recent(speaker.asker()))
         await web.views_publish(user_id=speaker.user, view=view)
 
-    async def stored(self, speaker: Speaker, work: Awaitable[T]) -> T:
+    async def stored(self, speaker: Speaker | None, work: Awaitable[T]) -> T:
         """What must be in the database before Slack is answered. Raises NotStored."""
         try:
             async with asyncio.timeout(PATIENCE):
                 return await work
         except (SQLAlchemyError, OSError) as error:  # OSError: also what takes too long
-            if speaker.answer_url is not None:
+            if speaker is not None and speaker.answer_url is not None:
                 self.replies.tell(speaker, texts.sentence(texts.BUSY))
             why = getattr(error, "orig", None) or type(error).__name__  # its words hold what was to be stored
             raise NotStored(f"{type(error).__name__}: {why}") from error

@@ -26,7 +26,7 @@ SCOPES = {
     "im:history": "to hear direct messages",
     "users:read": "to know who is an admin",
 }
-EVENTS = ("app_home_opened", "app_mention", "message.im")
+EVENTS = ("app_home_opened", "app_mention", "app_uninstalled", "message.im", "tokens_revoked")
 
 Manifest = dict[str, Any]
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
@@ -15,6 +16,7 @@ Payload = Mapping[str, Any]
 
 MAX_URL = 250  # characters of an answer's address: it is kept with the request
 
+_LATEST = 2**40  # seconds since 1970 that a time can hold
 _ID = re.compile(r"[A-Z0-9]{1,32}")
 _TS = re.compile(r"[0-9]{1,16}\.[0-9]{1,16}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # no database takes them
@@ -34,7 +36,11 @@ class Way(Enum):
 
 @dataclass(frozen=True)
 class Speaker:
-    """Who acts, and where. `answer_url` takes a few answers, also where the app is not in the channel."""
+    """Who acts, and where. `answer_url` takes a few answers, also where the app is not in the channel.
+
+    `team` is the workspace that the app is installed in; a guest is of another one, in a channel that both
+    share.
+    """
 
     team: str
     channel: str
@@ -42,6 +48,7 @@ class Speaker:
     way: Way
     thread: str | None = None
     answer_url: str | None = field(default=None, repr=False)
+    is_guest: bool = False
 
     @property
     def chat_id(self) -> str:
@@ -108,6 +115,14 @@ class HomeOpened:
     speaker: Speaker
 
 
+@dataclass(frozen=True)
+class Left:
+    """The app was taken out of a workspace."""
+
+    team: str
+    at: datetime
+
+
 def read_command(body: Payload, names: Mapping[str, str]) -> Said | None:
     """A slash command; `names` say what each is called, the umbrella's is empty."""
     speaker = _speaker(
@@ -150,6 +165,16 @@ def read_home(body: Payload) -> HomeOpened | None:
     return HomeOpened(speaker) if speaker and is_home else None
 
 
+def read_leaving(body: Payload) -> Left | None:
+    """The app was removed, or its bot's token was: both come, in any order. Tokens of people are not ours."""
+    event, at, team = _map(body.get("event")), body.get("event_time"), _team(body)
+    bots = _map(event.get("tokens")).get("bot")
+    is_over = event.get("type") == "app_uninstalled" or (event.get("type") == "tokens_revoked" and bool(bots))
+    if not (is_over and _is_id(team) and isinstance(at, int) and 0 <= at < _LATEST):
+        return None
+    return Left(str(team), datetime.fromtimestamp(at, UTC))
+
+
 def read_press(body: Payload) -> Pressed | None:
     """A button in a message, an answer or the Home tab."""
     actions = body.get("actions")
@@ -159,12 +184,13 @@ def read_press(body: Payload) -> Pressed | None:
     channel = _map(body.get("channel")).get("id") or container.get("channel_id")
     in_view = container.get("type") == "view"
     speaker = _speaker(
-        _map(body.get("team")).get("id"),
+        _home(body),
         user if in_view else channel,
         user,
         Way.HOME if in_view else Way.BUTTON,
         thread=container.get("thread_ts"),
         url=body.get("response_url"),
+        of=_map(body.get("user")).get("team_id"),
     )
     action_id = _words(action.get("action_id"))
     return Pressed(speaker, action_id, _words(body.get("trigger_id"))) if speaker and action_id else None
@@ -203,7 +229,7 @@ def read_form(body: Payload) -> Filled | None:
     urls = body.get("response_urls")
     given = _map(urls[0]) if isinstance(urls, list) and urls else {}
     speaker = _speaker(
-        _map(body.get("team")).get("id"),
+        _home(body),
         values.get("where") or user,
         user,
         Way.FORM,
@@ -234,8 +260,16 @@ def _event(body: Payload, event: Payload, way: Way) -> Said | None:
 
 
 def _speaker(
-    team: object, channel: object, user: object, way: Way, *, thread: object = None, url: object = None
+    team: object,
+    channel: object,
+    user: object,
+    way: Way,
+    *,
+    thread: object = None,
+    url: object = None,
+    of: object = None,
 ) -> Speaker | None:
+    """`of`: the workspace that the person belongs to."""
     if not (_is_id(team) and _is_id(channel) and _is_id(user)):
         return None
     in_thread = isinstance(thread, str) and _TS.fullmatch(thread) is not None
@@ -247,6 +281,7 @@ def _speaker(
         way,
         str(thread) if in_thread else None,
         _words(url) if is_address else None,
+        is_guest=of not in (None, "", team),
     )
 
 
@@ -255,6 +290,15 @@ def _team(body: Payload) -> object:
     installed = body.get("authorizations")
     first = _map(installed[0]) if isinstance(installed, list) and installed else {}
     return first.get("team_id") or body.get("team_id")
+
+
+def _home(body: Payload) -> object:
+    """The same for presses and forms, whose team is that of the person: the message is the app's own."""
+    view, message = _map(body.get("view")), _map(body.get("message"))
+    for team in (view.get("app_installed_team_id"), message.get("team")):
+        if isinstance(team, str) and team.startswith("T"):
+            return team
+    return _map(body.get("team")).get("id")
 
 
 def _values(blocks: Payload) -> dict[str, str]:

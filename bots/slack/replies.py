@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -15,6 +16,7 @@ from shared.chat.slack.blocks import Message
 from shared.chat.slack.client import SlackClient
 from shared.chat.slack.errors import NotInvited
 
+T = TypeVar("T")
 Call = Callable[[], Awaitable[object]]
 
 log = logging.getLogger(__name__)
@@ -23,6 +25,7 @@ MOST_PER_PERSON = (
     5  # sentences that may wait for one person: whoever floods the app is not answered each time
 )
 MOST = 500  # calls altogether
+RESPOND_PAUSES = (0.5, 3.0)  # seconds after an answer that Slack did not take, before the next try
 PATIENCE = 60.0  # seconds one call may take, its turn included
 
 
@@ -41,21 +44,17 @@ class Replies:
 
     async def say(self, speaker: Speaker, told: Message) -> None:
         """The same, at once. Raises what `SlackClient.say` does."""
-        if speaker.answer_url is not None:
-            try:
-                await self._client.respond(speaker.answer_url, told)
-                return
-            except MessageGone:
-                log.info("an address for answers is used up")
+        if speaker.answer_url is not None and await self._respond(speaker.answer_url, told):
+            return
         if speaker.way in (Way.DIRECT, Way.HOME, Way.FORM):  # nobody else is there
             where = speaker.chat_id if speaker.way is Way.DIRECT else speaker.user_id
-            await self._in_turn(where, lambda: self._client.say(where, told, speaker.thread))
+            await self.in_turn(where, lambda: self._client.say(where, told, speaker.thread))
             return
         where, who = speaker.chat_id, speaker.user
         try:
-            await self._in_turn(where, lambda: self._client.whisper(where, who, told, speaker.thread))
+            await self.in_turn(where, lambda: self._client.whisper(where, who, told, speaker.thread))
         except NotInvited:
-            await self._in_turn(speaker.user_id, lambda: self._client.say(speaker.user_id, told))
+            await self.in_turn(speaker.user_id, lambda: self._client.say(speaker.user_id, told))
 
     def begin(self, speaker: Speaker, call: Call) -> None:
         """Something that this person waits for."""
@@ -77,16 +76,29 @@ class Replies:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _in_turn(self, chat: str, call: Call) -> None:
-        """The call; once more when the workspace wanted rest, for which its next turn waits."""
-        for patience in (PATIENCE / 2, PATIENCE):
+    async def in_turn(self, chat: str, call: Callable[[], Awaitable[T]]) -> T:
+        """A call to this chat; once more when the workspace wanted rest, for which its next turn waits."""
+        try:
+            async with self._paced.turn(chat, PATIENCE / 2):
+                return await call()
+        except Throttled:
+            async with self._paced.turn(chat, PATIENCE):
+                return await call()
+
+    async def _respond(self, url: str, told: Message) -> bool:
+        """Answer where a command was given, and insist a little; False when the address is used up."""
+        for pause in RESPOND_PAUSES:
             try:
-                async with self._paced.turn(chat, patience):
-                    await call()
-                return
-            except Throttled:
-                if patience == PATIENCE:
-                    raise
+                await self._client.respond(url, told)
+                return True
+            except MessageGone:
+                log.info("an address for answers is used up")
+                return False
+            except (aiohttp.ClientError, OSError) as error:
+                log.info("Slack did not take an answer: %s", type(error).__name__)
+            await asyncio.sleep(pause)
+        await self._client.respond(url, told)
+        return True
 
     async def _make(self, who: str, call: Call) -> None:
         try:

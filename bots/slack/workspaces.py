@@ -11,28 +11,45 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
+from slack_bolt import BoltResponse
+from slack_bolt.error import BoltError
+from slack_bolt.oauth.async_callback_options import (
+    AsyncCallbackOptions,
+    AsyncFailureArgs,
+    AsyncSuccessArgs,
+)
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
+from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.errors import SlackApiError
+from slack_sdk.oauth.installation_store import Installation
 from slack_sdk.oauth.installation_store.sqlalchemy import AsyncSQLAlchemyInstallationStore
 from slack_sdk.oauth.state_store.sqlalchemy import AsyncSQLAlchemyOAuthStateStore
 from slack_sdk.web.async_client import AsyncWebClient
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bots.slack.manifest import INSTALL_PATH, REDIRECT_PATH, SCOPES
 from shared.chat.port import MessageGone
 from shared.chat.slack.errors import code_of
 from shared.chat.slack.web import web_client
-from shared.database import Database
-from shared.models import SLACK_BOTS
+from shared.database import Database, db_now, upsert
+from shared.models import SLACK_BOTS, Base, CoolDown, table
 from shared.settings import Settings
+from shared.slack_tables import BOTS, INSTALLATIONS
 
 log = logging.getLogger(__name__)
 
 KNOWN_FOR = 60.0  # seconds that a token counts without another look
 EARLY = timedelta(hours=2)  # before it expires, a token is exchanged for another one
-PATIENCE = 8.0  # seconds an exchange may take: on SQLite nobody else writes meanwhile
+PATIENCE = 8.0  # seconds Slack may take for an exchange
+LEASE = 30.0  # seconds in which one process alone may exchange a workspace's token
+PAUSE = 0.3  # seconds between two looks for the token that another process gets
+STORING = 60.0  # seconds the database may be away before a new token is lost
+ORGANISATION = (
+    "Linkferry cannot be installed for a whole Enterprise organisation; "
+    "choose one workspace on the page that asks where to install it, and do this for each of them."
+)
 INSTALLING = 600  # seconds somebody may take to press Allow
 
 _sdk_log = logging.getLogger("bots.slack.oauth")
@@ -63,6 +80,22 @@ class Workspaces:
         self._known[team] = time.monotonic() + KNOWN_FOR, client
         return client
 
+    async def forget(self, team: str, left_at: datetime) -> None:
+        """The app was taken out of a workspace then: its tokens are no longer good. An installation that
+        is newer stays. Other processes learn it from Slack, or within a minute."""
+        self._known.pop(team, None)
+        until = left_at.astimezone(UTC).replace(tzinfo=None) + timedelta(seconds=1)  # Slack's are whole ones
+        async with self._database.write() as session:
+            for name in (BOTS, INSTALLATIONS):
+                rows = Base.metadata.tables[name]
+                await session.execute(
+                    delete(rows).where(
+                        rows.c.client_id == self._settings.slack_client_id,
+                        rows.c.team_id == team,
+                        rows.c.installed_at <= until,
+                    )
+                )
+
     async def close(self) -> None:
         """Let exchanges end: what Slack gave must be stored."""
         await asyncio.gather(*self._exchanges.values(), return_exceptions=True)
@@ -76,26 +109,39 @@ class Workspaces:
         return await asyncio.shield(task)
 
     async def _exchange(self, team: str) -> str:
-        async with self._database.write() as session:  # the row is locked: others wait, and see the new token
-            row = await self._row(session, team, alone=True)
+        """One process asks Slack. The others go on with the old token; where it has ended, they wait."""
+        give_up = time.monotonic() + LEASE
+        while True:
+            async with self._database.write() as session:
+                is_mine = await _claim(session, team)
+                row = await self._row(session, team)  # after the claim: nobody changes it from now on
             if not _is_due(row):
                 return str(row["bot_token"])
-            try:
-                given = await self._ask(str(row["bot_refresh_token"]))
-            except (SlackApiError, aiohttp.ClientError, OSError) as error:
-                why = code_of(error) if isinstance(error, SlackApiError) else type(error).__name__
-                log.warning("workspace %s: its token was not exchanged: %s", team, why)
+            if is_mine:
+                return await self._renew(team, row)
+            if row["bot_token_expires_at"] > _now() or time.monotonic() > give_up:
                 return str(row["bot_token"])
-            fresh = {
-                "bot_token": given["access_token"],
-                "bot_refresh_token": given.get("refresh_token"),
-                "bot_token_expires_at": _now() + timedelta(seconds=int(given["expires_in"])),
-            }
+            await asyncio.sleep(PAUSE)
+
+    async def _renew(self, team: str, row: Row) -> str:
+        """Ask for another token and store it; the old one when Slack gives none."""
+        try:
+            fresh = await self._ask(str(row["bot_refresh_token"]))
+        except (SlackApiError, aiohttp.ClientError, OSError, ValueError) as error:
+            why = code_of(error) if isinstance(error, SlackApiError) else type(error).__name__
+            log.warning("workspace %s: its token was not exchanged: %s", team, why)
+            return str(row["bot_token"])  # nobody asks again before the claim ends
+
+        async def store(session: AsyncSession) -> None:
             await session.execute(update(SLACK_BOTS).where(SLACK_BOTS.c.id == row["id"]).values(fresh))
+            await session.execute(delete(CoolDown).where(CoolDown.site == _claim_name(team)))
+
+        await self._database.write_surely(store, patience=STORING)
         log.info("workspace %s: its token was exchanged", team)
         return str(fresh["bot_token"])
 
     async def _ask(self, refresh_token: str) -> dict[str, Any]:
+        """What Slack gives for a refresh token, as columns. Raises ValueError: it gives none."""
         web = web_client("", self._settings.slack_api_url, self._session)
         async with asyncio.timeout(PATIENCE):
             answer = await web.oauth_v2_access(
@@ -104,10 +150,10 @@ class Workspaces:
                 grant_type="refresh_token",
                 refresh_token=refresh_token,
             )
-        return dict(answer.data) if isinstance(answer.data, dict) else {}
+        return read_exchange(answer.data if isinstance(answer.data, dict) else {})
 
-    async def _row(self, session: AsyncSession, team: str, *, alone: bool = False) -> Row:
-        """The newest installation in this workspace; `alone` keeps others from it until the end."""
+    async def _row(self, session: AsyncSession, team: str) -> Row:
+        """The newest installation in this workspace. Raises MessageGone when there is none."""
         bots = SLACK_BOTS.c
         here = select(SLACK_BOTS).where(
             bots.client_id == self._settings.slack_client_id,
@@ -115,16 +161,67 @@ class Workspaces:
             bots.bot_token.is_not(None),
         )
         query = here.order_by(bots.installed_at.desc(), bots.id.desc()).limit(1)
-        row = (await session.execute(query.with_for_update() if alone else query)).mappings().first()
+        row = (await session.execute(query)).mappings().first()
         if row is None:
             raise MessageGone(f"the app is not installed in workspace {team}")
         return {str(name): value for name, value in row.items()}
 
 
+def read_exchange(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that an exchange changes. A token that does not say when it ends does not end.
+
+    Raises ValueError for an answer without a token.
+    """
+    token, refresh = answer.get("access_token"), answer.get("refresh_token")
+    if not (isinstance(token, str) and token):
+        raise ValueError("no token in the answer")
+    seconds = answer.get("expires_in")
+    ends = _now() + timedelta(seconds=seconds) if isinstance(seconds, int | float) else None
+    return {"bot_token": token, "bot_refresh_token": refresh or None, "bot_token_expires_at": ends}
+
+
+async def _claim(session: AsyncSession, team: str) -> bool:
+    """Whether this process may exchange the token of a workspace; nobody else may for a while then.
+
+    It is a cool-down: Slack takes a refresh token once, and no transaction may stay open while it is asked.
+    """
+    until = db_now(LEASE)
+    claim = upsert(session, table(CoolDown)).values(site=_claim_name(team), until=until)
+    claim = claim.on_conflict_do_update(
+        index_elements=[CoolDown.site], set_={"until": until}, where=CoolDown.until <= db_now()
+    )
+    return (await session.execute(claim.returning(CoolDown.site))).first() is not None
+
+
+def _claim_name(team: str) -> str:
+    return f"slack token {team}"  # no site has blanks in its name
+
+
+class InstallFlow(AsyncOAuthFlow):
+    """Bolt's, for single workspaces: a token for a whole organisation is not kept."""
+
+    async def store_installation(self, request: AsyncBoltRequest, installation: Installation) -> None:
+        """Keep the tokens. Raises BoltError for an organisation."""
+        if installation.is_enterprise_install or not installation.team_id:
+            raise BoltError(ORGANISATION)
+        await super().store_installation(request, installation)
+
+
+async def _installed(args: AsyncSuccessArgs) -> BoltResponse:
+    return await args.default.success(args)
+
+
+async def _not_installed(args: AsyncFailureArgs) -> BoltResponse:
+    if args.error is not None and str(args.error) == ORGANISATION:
+        log.warning("an organisation wanted to install the app: %s", ORGANISATION)
+        return BoltResponse(status=400, body=ORGANISATION, headers={"content-type": "text/plain"})
+    return await args.default.failure(args)
+
+
 def install_flow(settings: Settings, database: Database, session: aiohttp.ClientSession) -> AsyncOAuthFlow:
     """How a workspace installs the app: bolt's pages, on our database."""
     client_id, engine = settings.slack_client_id, database.engine
-    return AsyncOAuthFlow(
+    return InstallFlow(
         client=web_client("", settings.slack_api_url, session),
         logger=_sdk_log,
         settings=AsyncOAuthSettings(
@@ -137,6 +234,7 @@ def install_flow(settings: Settings, database: Database, session: aiohttp.Client
             installation_store=AsyncSQLAlchemyInstallationStore(client_id, engine, logger=_sdk_log),
             state_store=AsyncSQLAlchemyOAuthStateStore(INSTALLING, engine, logger=_sdk_log),
             state_expiration_seconds=INSTALLING,
+            callback_options=AsyncCallbackOptions(success=_installed, failure=_not_installed),
             logger=_sdk_log,
         ),
     )

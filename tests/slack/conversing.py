@@ -74,9 +74,12 @@ async def conversations_members(slack: "SlackDouble", call: Call) -> Body:
 
 @method("users.info", scope="users:read")
 async def users_info(slack: "SlackDouble", call: Call) -> Body:
-    """A person; whether somebody is an admin is here."""
+    """A person, also a guest in a shared channel. Whether somebody is an admin, at home, is here."""
     user = slack.world.users.get(call.needed("user"))
-    if user is None or user.team.id != call.token.team_id:
+    rooms = [one for one in slack.world.rooms.values() if one.team.id == call.token.team_id]
+    if user is None or (
+        user.team.id != call.token.team_id and not any(user.id in one.members for one in rooms)
+    ):
         raise Refused("user_not_found")
     described = {
         "id": user.id,

@@ -33,6 +33,7 @@ class Installer:
 
     def __init__(self, slack: "SlackDouble", *, rotates: bool = False) -> None:
         self.rotates = rotates
+        self.for_organisation = False  # whether Allow is pressed for a whole Enterprise organisation
         self.grants: dict[str, Grant] = {}
         self.refreshes: dict[str, Token] = {}
         self._slack = slack
@@ -78,9 +79,9 @@ class Installer:
             "token_type": "bot",
             "scope": ",".join(sorted(scopes)),
             "bot_user_id": team.bot_user_id,
-            "team": {"id": team.id, "name": team.name},
-            "enterprise": None,
-            "is_enterprise_install": False,
+            "team": None if self.for_organisation else {"id": team.id, "name": team.name},
+            "enterprise": {"id": "E0LF0000001", "name": "All of us"} if self.for_organisation else None,
+            "is_enterprise_install": self.for_organisation,
         }
 
 

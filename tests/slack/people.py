@@ -145,7 +145,7 @@ class Person:
         """A message shortcut, on anybody's message."""
         shown = message.message if isinstance(message, Said) else message
         stored = Channel(self.slack, shown.room).stored(shown)
-        url, _ = self.slack.replies.new("actions", shown.room, self.user)
+        url, _ = self.slack.replies.new("app", shown.room, self.user)
         payload = happenings.interaction(self.slack, "message_action", self.user)
         ts = self.slack.world.next_ts()
         payload |= happenings.message_action(callback_id, shown.room, stored, url, ts)

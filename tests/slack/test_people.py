@@ -79,6 +79,12 @@ async def test_payloads_have_the_recorded_shape(
         "options": [{"text": plain("720p"), "value": "720p"}],
     }
     link_field = {"type": "url_text_input", "action_id": "value"}
+    where_field = {
+        "type": "conversations_select",
+        "action_id": "value",
+        "default_to_current_conversation": True,
+        "response_url_enabled": True,
+    }
     view = modal(
         callback_id="fetch",
         close=plain("Cancel"),
@@ -91,12 +97,12 @@ async def test_payloads_have_the_recorded_shape(
                 "element": field,
                 "optional": True,
             },
+            {"type": "input", "block_id": "where", "label": plain("Where to post"), "element": where_field},
         ],
     )
     await client.views_open(trigger_id=made["shortcut"].id, view=view)
-    made["view_submission"] = await ann.submits(
-        await ann.sees_modal(), {"Link": "https://video.example/watch?v=7&list=2", "quality": "720p"}
-    )
+    filled = {"Link": link, "quality": "720p", "where": channel}
+    made["view_submission"] = await ann.submits(await ann.sees_modal(), filled)
     for name, delivery in made.items():
         assert shape(delivery.payload) == shape(recorded(name)), name
         assert delivery.is_acked
@@ -104,7 +110,9 @@ async def test_payloads_have_the_recorded_shape(
         assert _links(made[name].payload[text]["text"]) == _links(recorded(name)[text]["text"])
     assert made["slash_command"].payload["text"] == recorded("slash_command")["text"]
     values = made["view_submission"].payload["view"]["state"]
-    assert values == recorded("view_submission")["view"]["state"]
+    there = recorded("view_submission")["view"]["state"]
+    there["values"]["where"]["value"]["selected_conversation"] = channel.id
+    assert values == there
 
 
 def _links(text: str) -> list[str]:
@@ -126,7 +134,8 @@ async def test_bolt_knows_every_recorded_payload(name: str, slack: SlackDouble) 
     app.view("fetch")(listener)
     for shortcut in ("fetch", "fetch_link"):
         app.shortcut(shortcut)(listener)
-    for event in ("app_mention", "app_home_opened", "link_shared", "member_joined_channel", "message"):
+    for event in ("app_mention", "app_home_opened", "app_uninstalled", "link_shared", "member_joined_channel",
+                  "message", "tokens_revoked"):  # fmt: skip
         app.event(event)(listener)
     app.event({"type": "message", "subtype": "message_changed"})(listener)
     answer = await app.async_dispatch(AsyncBoltRequest(mode="socket_mode", body=recorded(name)))

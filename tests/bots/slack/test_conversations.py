@@ -1,6 +1,8 @@
 """What people say and what they are told. No worker runs: whatever is asked for stays queued."""
 
-from bots.slack import texts
+import pytest
+
+from bots.slack import replies, texts
 from shared import jobs
 from shared.errors import Code
 from shared.models import Job, JobState
@@ -136,6 +138,36 @@ async def test_somebody_elses_button_answers_only_them(chat: Chatting) -> None:
     for _ in range(3):
         await chat.bob.presses(status, "Cancel", stale=True)
     assert len(chat.slack.made("users.info")) == 2  # an answer counts for a minute
+
+
+async def test_guests_in_a_shared_channel_press_what_they_asked_for_and_nothing_else(chat: Chatting) -> None:
+    """Slack names their own workspace in what they press, and they may be admins there."""
+    theirs = chat.slack.workspace("Others")
+    gil, boss = (chat.slack.user(name, team=theirs, is_admin=True) for name in ("Gil", "Boss"))
+    shared = chat.slack.channel("shared", [chat.ann, gil, boss, chat.ada], bot=True)
+    await gil.says(f"<@BOT> get {LINK}", shared)
+    status = await shared.shows("Queued")
+    await boss.presses(status, "Cancel")
+    told = await shared.shows("Only the person who asked can do that, or an admin of", only_to=boss)
+    assert "the workspace that Linkferry is installed in" in told.text
+    await gil.presses(status, "Cancel")
+    await shared.shows("Cancelled.")
+    await gil.says(f"<@BOT> get {LINK}", shared)
+    again = await shared.shows("Queued")
+    await chat.ada.presses(again, "Cancel")
+    await chat.slack.until(lambda: [one.labels for one in shared.messages] == [[], []])
+
+
+async def test_an_answer_that_slack_did_not_take_is_said_again(
+    chat: Chatting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replies, "RESPOND_PAUSES", (0.01, 0.01))
+    await chat.ann.runs(f"/get {LINK}", chat.channel)
+    status = await chat.channel.shows("Queued")
+    chat.slack.fail_next("response_url", status=503, times=2)
+    await chat.bob.presses(status, "Cancel")
+    await chat.channel.shows("Only the person who asked", only_to=chat.bob)
+    assert len(chat.channel.ephemerals(chat.bob)) == 1
 
 
 async def test_buttons_that_make_no_sense_get_an_answer(chat: Chatting) -> None:

@@ -20,7 +20,7 @@ KINDS = {
     "app_mention": "events_api", "message_im": "events_api", "message_im_own_edit": "events_api",
     "app_home_opened": "events_api", "link_shared_composer": "events_api", "block_actions": "interactive",
     "message_action": "interactive", "shortcut": "interactive", "view_submission": "interactive",
-    "slash_command": "slash_commands",
+    "slash_command": "slash_commands", "app_uninstalled": "events_api", "tokens_revoked": "events_api",
 }  # fmt: skip
 
 

@@ -32,7 +32,13 @@ NEEDS: dict[str, set[str]] = {
     "views.open": set(),
     "views.publish": set(),
 }
-HEARD = {"app_mention": {"app_mentions:read"}, "message.im": {"im:history"}, "app_home_opened": set()}
+HEARD: dict[str, set[str]] = {
+    "app_home_opened": set(),
+    "app_mention": {"app_mentions:read"},
+    "app_uninstalled": set(),
+    "message.im": {"im:history"},
+    "tokens_revoked": set(),
+}
 
 
 class Recorder(AsyncApp):

@@ -84,8 +84,36 @@ def test_shortcuts_presses_and_forms() -> None:
     assert pressed is not None and pressed.speaker.answer_url is not None
     filled = reading.read_form(recorded("view_submission"))
     assert filled is not None and filled.callback_id == "fetch" and filled.values["link"] == LINK
+    assert filled.speaker.channel == "C061EG9SL"
+    assert filled.speaker.answer_url == "https://hooks.slack.com/app/T061EG9R6/1234567890/aBcDeF"
+    unseen = recorded("block_actions_ephemeral")
+    assert "message" not in unseen
+    pressed = reading.read_press(unseen)
+    assert pressed is not None and pressed.speaker.chat_id == "T061EG9R6/C061EG9SL"
     home = reading.read_home(recorded("app_home_opened"))
     assert home is None or home.speaker.user_id.count("/") == 1
+
+
+def test_guests_are_told_apart_and_act_in_the_apps_workspace() -> None:
+    own, guest = recorded("block_actions"), recorded("block_actions")
+    guest["team"]["id"] = guest["user"]["team_id"] = "T0GUEST"
+    at_home, abroad = reading.read_press(own), reading.read_press(guest)
+    assert at_home is not None and abroad is not None
+    assert (at_home.speaker.is_guest, abroad.speaker.is_guest) == (False, True)
+    assert abroad.speaker.chat_id == at_home.speaker.chat_id
+    filled = reading.read_form(recorded("view_submission_of_a_guest"))
+    assert filled is not None and filled.speaker.team == "T061EG9R6"
+
+
+def test_the_app_is_gone_when_it_or_its_bot_is_and_not_when_a_person_is() -> None:
+    for name in ("app_uninstalled", "tokens_revoked"):
+        left = reading.read_leaving(recorded(name))
+        assert left is not None and left.team == "T061EG9R6" and left.at.year == 2023
+    body = recorded("tokens_revoked")
+    body["event"]["tokens"] = {"oauth": ["U061F7AUR"], "bot": []}
+    assert reading.read_leaving(body) is None
+    for at in (None, "soon", -1, 10**30):
+        assert reading.read_leaving(recorded("app_uninstalled") | {"event_time": at}) is None
 
 
 @pytest.mark.parametrize(("typed", "text"), [
@@ -143,7 +171,7 @@ def test_no_payload_makes_a_reader_fail(body: dict[str, Any]) -> None:
 @given(st.sampled_from(RECORDED), st.data())
 def test_no_broken_payload_makes_a_reader_fail(name: str, data: st.DataObject) -> None:
     body = broken(recorded(name), data)
-    for read in READERS:
+    for read in (*READERS, reading.read_leaving):
         read(body)
 
 

@@ -14,15 +14,17 @@ from slack_sdk.oauth.installation_store.sqlalchemy import SQLAlchemyInstallation
 from slack_sdk.oauth.state_store.sqlalchemy import SQLAlchemyOAuthStateStore
 from sqlalchemy import Column, MetaData, Table, select, update
 
+from bots.slack import workspaces
 from bots.slack.manifest import SCOPES
 from bots.slack.workspaces import Workspaces
 from shared.chat.port import MessageGone
 from shared.chat.slack.web import open_session, web_client
 from shared.database import Database
-from shared.models import SLACK_BOTS, Base
+from shared.models import SLACK_BOTS, Base, Delivery
 from shared.slack_tables import BOTS, INSTALLATIONS, STATES
-from tests.bots.slack.conftest import Chatting, chat_in, chatting, double, settings_for
+from tests.bots.slack.conftest import Chatting, chat_in, chatting, double, eventually, settings_for
 from tests.bots.slack.test_http import URL, site
+from tests.journeys.service import until
 from tests.shared.conftest import connect, database, postgres
 from tests.slack.double import SlackDouble
 from tests.slack.people import Person
@@ -100,38 +102,121 @@ async def test_a_stranger_cannot_finish_somebodys_installation(installing: Insta
     assert await installing.bots() == []
 
 
+async def test_an_organisation_cannot_install_the_app_and_is_told_what_to_do(installing: Installing) -> None:
+    installing.chat.slack.installer.for_organisation = True
+    answer = await installing.install(installing.chat.ann)
+    assert answer.status_code == 400 and "choose one workspace" in answer.text
+    assert await installing.bots() == []
+
+
+async def test_a_workspace_that_removes_the_app_is_left_alone(
+    installing: Installing, caplog: pytest.LogCaptureFixture
+) -> None:
+    chat, slack = installing.chat, installing.chat.slack
+    other = slack.workspace("Others")
+    eve = slack.user("Eve", team=other)
+    room = slack.channel("theirs", [eve], bot=True)
+    for person in (chat.ann, eve):
+        await installing.install(person)
+        await person.runs(f"/get {LINK}", chat.channel if person is chat.ann else room)
+    await chat.channel.shows("Queued")
+    await room.shows("Queued")
+    for told in await slack.uninstalls(other):
+        assert told.is_acked
+    assert len(await installing.bots()) == 1
+    made, logged = len(slack.calls), len(caplog.records)
+    await chat.finish("A film")
+    await chat.channel.shows("A film")
+    requests = chat.requests
+
+    async def are_over() -> bool:
+        return all(one.delivery is Delivery.DELIVERED for one in await requests())
+
+    await until(are_over)
+    assert not [call for call in slack.calls[made:] if call.error], "nobody calls with a token that is void"
+    assert all(record.levelname == "INFO" for record in caplog.records[logged:])
+    await installing.install(eve)
+    for told in await slack.uninstalls(other, at=slack.clock() - 60, revokes=False):
+        assert told.is_acked
+    assert len(await installing.bots()) == 2, "what is told late is not about the new installation"
+
+
 async def test_a_workspace_without_the_app_is_nobodys_message(installing: Installing) -> None:
     chat = installing.chat
     assert (await chat.ann.runs(f"/get {LINK}", chat.channel)).is_acked
     assert len(await chat.requests()) == 1 and chat.channel.messages == []
 
 
-async def test_a_token_is_exchanged_once_before_it_expires(installing: Installing) -> None:
+async def test_a_token_is_exchanged_once_before_it_ends_and_nobody_waits_for_it(
+    installing: Installing,
+) -> None:
     await installing.install(installing.chat.ann)
     slack, parts = installing.chat.slack, installing.chat.parts
     first = (await installing.bots())[0]
-    await expires_soon(parts.database)
+    await ends_in(parts.database, timedelta(minutes=50))
     async with open_session() as session:
         several = [Workspaces(parts.database, parts.settings, session) for _ in range(3)]
         asked = [one.client(slack.team.id) for one in several for _ in range(4)]
         clients = await asyncio.gather(*asked)
         refreshed = (await installing.bots())[0]
-        assert {client.token for client in clients} == {refreshed} and refreshed != first
-        exchanges = [call for call in slack.made("oauth.v2.access") if call.text("grant_type")]
-        assert len(exchanges) == 1
+        assert {client.token for client in clients} <= {first, refreshed} and refreshed != first
+        another = Workspaces(parts.database, parts.settings, session)
+        assert (await another.client(slack.team.id)).token == refreshed
+        assert exchanges(slack) == 1
         with pytest.raises(MessageGone):
             await several[0].client("T0NOBODY")
+
+
+async def test_everybody_can_write_while_slack_is_asked_for_a_token(installing: Installing) -> None:
+    await installing.install(installing.chat.ann)
+    slack, database = installing.chat.slack, installing.chat.parts.database
+    await ends_in(database, timedelta(minutes=50))
+    slack.hang_next("oauth.v2.access")
+    async with open_session() as session:
+        one = Workspaces(database, installing.chat.parts.settings, session)
+        asking = asyncio.create_task(one.client(slack.team.id))
+        await eventually(lambda: exchanges(slack) == 1)
+        async with database.write() as opened:
+            await opened.execute(update(SLACK_BOTS).values(team_name="Renamed"))
+        assert not asking.done()
+        asking.cancel()
+
+
+async def test_what_a_process_that_died_had_begun_another_begins_anew(
+    installing: Installing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspaces, "LEASE", 1.0)
+    await installing.install(installing.chat.ann)
+    slack, parts = installing.chat.slack, installing.chat.parts
+    await ends_in(parts.database, timedelta(minutes=-1))
+    async with parts.database.write() as session:
+        assert await workspaces._claim(session, slack.team.id)
+    async with open_session() as http:
+        client = await Workspaces(parts.database, parts.settings, http).client(slack.team.id)
+    assert [client.token] == await installing.bots() and exchanges(slack) == 1
+
+
+def test_an_answer_without_an_end_is_a_token_that_does_not_end() -> None:
+    given = workspaces.read_exchange({"access_token": "xoxb-1"})
+    assert (given["bot_token"], given["bot_refresh_token"], given["bot_token_expires_at"]) == (
+        "xoxb-1",
+        None,
+        None,
+    )
+    for answer in ({}, {"access_token": ""}, {"access_token": 1, "expires_in": 5}):
+        with pytest.raises(ValueError, match="no token"):
+            workspaces.read_exchange(answer)
 
 
 async def test_an_exchange_that_fails_leaves_the_old_token(installing: Installing) -> None:
     await installing.install(installing.chat.ann)
     slack, parts = installing.chat.slack, installing.chat.parts
     first = (await installing.bots())[0]
-    await expires_soon(parts.database)
+    await ends_in(parts.database, timedelta(minutes=50))
     async with open_session() as session:
-        workspaces = Workspaces(parts.database, parts.settings, session)
+        one = Workspaces(parts.database, parts.settings, session)
         slack.fail_next("oauth.v2.access", "internal_error")
-        assert (await workspaces.client(slack.team.id)).token == first
+        assert (await one.client(slack.team.id)).token == first
 
 
 async def test_processes_on_each_database_exchange_a_token_once(
@@ -152,18 +237,25 @@ async def test_processes_on_each_database_exchange_a_token_once(
         }  # fmt: skip
         async with database.write() as opened:
             await opened.execute(SLACK_BOTS.insert().values(row))
-        await expires_soon(database)
+        await ends_in(database, timedelta(minutes=-1))
         several = [Workspaces(database, settings, session) for _ in range(3)]
         clients = await asyncio.gather(*(one.client(slack.team.id) for one in several))
-    assert len({client.token for client in clients}) == 1
-    assert len([call for call in slack.made("oauth.v2.access") if call.text("grant_type")]) == 1
+    assert len({client.token for client in clients}) == 1, (
+        "the old one has ended, so they wait for the new one"
+    )
+    assert exchanges(slack) == 1
 
 
-async def expires_soon(database: Database) -> None:
-    """All tokens end within the hour."""
+async def ends_in(database: Database, time: timedelta) -> None:
+    """All tokens end then."""
     async with database.write() as session:
-        soon = datetime.now(UTC).replace(tzinfo=None) + timedelta(minutes=50)
-        await session.execute(update(SLACK_BOTS).values(bot_token_expires_at=soon))
+        end = datetime.now(UTC).replace(tzinfo=None) + time
+        await session.execute(update(SLACK_BOTS).values(bot_token_expires_at=end))
+
+
+def exchanges(slack: SlackDouble) -> int:
+    """How often Slack was asked for another token."""
+    return len([call for call in slack.made("oauth.v2.access") if call.text("grant_type")])
 
 
 def test_the_tables_are_those_of_the_sdk() -> None:
