@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from shared.filenames import safe_file_name
+from shared.ids import new_id
 from shared.jobs import Fence
 from shared.models import Artifact, ArtifactKind
 from shared.options import CaptionFormat, MediaFormat
@@ -35,7 +36,10 @@ CONTENT_TYPES = {
 
 @dataclass(frozen=True)
 class Draft:
-    """A verified file that is about to be stored. `duration` in seconds, `height` in pixels."""
+    """A verified file that is about to be stored. `duration` in seconds, `height` in pixels.
+
+    `passages`: a file with what can be searched in of a transcript.
+    """
 
     kind: ArtifactKind
     path: Path
@@ -45,6 +49,7 @@ class Draft:
     source: str | None = None
     height: int | None = None
     duration: float | None = None
+    passages: Path | None = None
 
 
 def media_draft(path: Path, facts: MediaInfo, wanted: MediaFormat, title: str) -> Draft:
@@ -166,6 +171,7 @@ def _label(draft: Draft, fence: Fence) -> Label:
 
 def _artifact(draft: Draft, stored: StoredFile, fence: Fence, retention: int) -> Artifact:
     return Artifact(
+        id=new_id(),
         job_id=fence.job_id,
         kind=draft.kind,
         format=draft.format,

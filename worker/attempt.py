@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,7 +29,14 @@ from worker.media import Kind
 from worker.progress import Reporter
 from worker.room import Room
 from worker.speech import FAILED, NO_SOUND, NOBODY, SOUND, Speech
-from worker.transcripts import Means, Patience, make_transcripts, no_captions, wanted_languages
+from worker.transcripts import (
+    Means,
+    Patience,
+    make_transcripts,
+    no_captions,
+    passage_rows,
+    wanted_languages,
+)
 from worker.translate import open_translation
 from worker.twins import Twins, identity_of
 
@@ -92,6 +100,7 @@ class Attempt:
             self.fence, self._options, tools.database, tools.storage, patience=tools.settings.lease
         )
         self._length: float | None = None  # seconds, where the site says none
+        self._passages: list[dict[str, Any]] = []  # rows of what can be searched in
         self._is_withheld = False  # something that was to be had was not this time: captions, a translation
         self._clock = asyncio.timeout(tools.settings.download_timeout)
         self.work_dir = work_dir(tools.settings, job.id)
@@ -109,8 +118,8 @@ class Attempt:
                 limit = self._settings.download_timeout
                 raise JobError(Code.TIMED_OUT, f"longer than {limit} s") from error
         if artifacts is not None:
-            ending = Ending(self.fence, artifacts, self._length, is_whole=not self._is_withheld)
-            await self._tools.finish(ending)
+            is_whole = not self._is_withheld
+            await self._tools.finish(Ending(self.fence, artifacts, self._length, is_whole, self._passages))
 
     async def _work(self) -> list[Artifact] | None:
         """Everything up to the stored files; None when another job already is about the same media."""
@@ -243,7 +252,9 @@ class Attempt:
             return []
         await self.reporter.enter(Stage.STORE)
         storage, retention = self._tools.storage, self._settings.retention
-        return await store_all(drafts, self.fence, storage, retention, self.reporter.stored)
+        artifacts = await store_all(drafts, self.fence, storage, retention, self.reporter.stored)
+        self._passages = await passage_rows(drafts, artifacts, self._database.is_sqlite)
+        return artifacts
 
     async def _media(self, fetched: Fetched) -> Draft:
         await self.reporter.enter(Stage.CONVERT)

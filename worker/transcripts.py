@@ -1,18 +1,21 @@
 """The captions of a job: tracks become transcripts, one is translated, and a note says what is missing."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from shared.errors import FAILURES, Code, JobError
 from shared.languages import ALL, ORIGINAL, language_name
-from shared.models import Stage
+from shared.models import Artifact, Stage
 from shared.options import Options
+from shared.search.finding import rows, word_index
 from worker.artifacts import Draft, caption_draft
 from worker.captions.apart import convert_apart
+from worker.captions.passages import read_passages
 from worker.child.protocol import CaptionFile, CaptionSource, Media
 from worker.translate.tracks import Order, Outcome, translate_tracks
 from worker.translate.translation import Translation
@@ -21,6 +24,7 @@ log = logging.getLogger(__name__)
 
 TRANSLATION_SHARE = 0.9  # of the time that is left; the rest is for storing what there is
 MOST_NAMED = 3  # languages that one sentence names
+PASSAGES = "passages"  # the file of each transcript that is not stored, but searched in
 WITHHELD = "The site did not hand out its captions just now."
 
 
@@ -91,6 +95,23 @@ def no_captions(options: Options, unheard: str | None) -> JobError:
     return JobError(Code.NO_CAPTIONS, f"of {', '.join(options.languages)}", sentence=sentence)
 
 
+async def passage_rows(
+    drafts: Sequence[Draft], artifacts: Sequence[Artifact], is_sqlite: bool
+) -> list[dict[str, Any]]:
+    """What can be searched in of the transcripts among the files, as rows of the table."""
+    index = word_index(is_sqlite)
+
+    def read() -> list[dict[str, Any]]:
+        return [
+            row
+            for draft, artifact in zip(drafts, artifacts, strict=True)
+            if draft.passages
+            for row in rows(index, artifact.id, read_passages(draft.passages.read_text(encoding="utf-8")))
+        ]
+
+    return await asyncio.to_thread(read)
+
+
 async def convert_tracks(
     tracks: Sequence[CaptionFile], found: Media, options: Options, folder: Path, patience: Patience
 ) -> tuple[list[Draft], list[CaptionFile]]:
@@ -144,11 +165,15 @@ async def _translate(
 
 
 def _targets(options: Options, folder: Path, name: str) -> dict[str, Path]:
-    return {form.value: folder / f"transcript.{name}.{form}" for form in options.caption_formats}
+    forms = (*options.caption_formats, PASSAGES)
+    return {str(form): folder / f"transcript.{name}.{form}" for form in forms}
 
 
 def _drafts(track: CaptionFile, targets: Mapping[str, Path], options: Options, found: Media) -> list[Draft]:
-    return [caption_draft(targets[form], form, track, found.title) for form in options.caption_formats]
+    first, *more = [
+        caption_draft(targets[form], form, track, found.title) for form in options.caption_formats
+    ]
+    return [replace(first, passages=targets[PASSAGES]), *more]
 
 
 async def _convert(

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from shared.errors import Code, JobError
 from worker.captions.cues import Chapter, Cue, Part, Span, Transcript, Word
 from worker.captions.markup import tidy_words
+from worker.captions.passages import write_passages
 from worker.captions.prose import write_txt
 from worker.captions.readers import read
 from worker.captions.retime import retimed
@@ -22,6 +23,7 @@ WRITERS: dict[str, Callable[[Transcript], str]] = {
     "vtt": write_vtt,
     "txt": write_txt,
     "sentences": write_sentences,
+    "passages": write_passages,
 }
 SLIVER = 100  # ms; less of a cue than this inside a clip is a flash nobody can read
 
@@ -41,7 +43,9 @@ def convert(
     `format` is the site's name for what `data` is; `automatic` says whether a machine made it. With
     `clip` the cues and chapters are cut to it and count from its start; a clip without speech gives
     empty transcripts. The format `sentences` lists what there is to translate; with `translations` of these
-    the transcripts are in another language. Raises JobError(NO_CAPTIONS) only when not one cue could be read.
+    the transcripts are in another language. `passages` is what is searched in later.
+
+    Raises JobError(NO_CAPTIONS) only when not one cue could be read.
     """
     with _without_collector():
         transcript = _read(data, format, automatic, chapters, clip)
