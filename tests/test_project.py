@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LOCKS = ("requirements.lock", "requirements-speech.lock", "requirements-dev.lock")
+EXTRAS = ("requirements-speech.lock", "requirements-tracing.lock")
+LOCKS = ("requirements.lock", *EXTRAS, "requirements-dev.lock")
+WITHIN = [pair for pair in itertools.combinations(LOCKS, 2) if pair != EXTRAS]
 MACHINE_PATH = re.compile(
     r"(?<![\w./-])/(?:work/|Users/|(?:root|home/\w+)/\.)"
 )  # not the made-up ones of tests
@@ -49,7 +51,7 @@ def test_every_locked_package_has_a_version_and_a_hash(lock: str) -> None:
     assert not bare
 
 
-@pytest.mark.parametrize(("lock", "larger"), list(itertools.combinations(LOCKS, 2)))
+@pytest.mark.parametrize(("lock", "larger"), WITHIN)
 def test_locks_agree_and_each_holds_the_smaller_ones(lock: str, larger: str) -> None:
     rest = pins(larger)
     assert {name: entry for name, entry in pins(lock).items() if rest[name] != entry} == {}
@@ -60,11 +62,13 @@ def test_the_locks_hold_everything_the_project_asks_for() -> None:
     extras = project["optional-dependencies"]
     assert names(project["dependencies"] + extras["install"]) <= pins("requirements.lock").keys()
     assert names(extras["speech"]) <= pins("requirements-speech.lock").keys()
+    assert names(extras["tracing"]) <= pins("requirements-tracing.lock").keys()
     assert names(extras["dev"]) <= pins("requirements-dev.lock").keys()
 
 
-def test_speech_costs_only_those_who_want_it() -> None:
+def test_speech_and_tracing_cost_only_those_who_want_them() -> None:
     assert not {"faster-whisper", "ctranslate2", "numpy"} & pins("requirements.lock").keys()
+    assert not {"opentelemetry-sdk", "protobuf"} & pins("requirements.lock").keys()
 
 
 def names(requirements: list[str]) -> set[str]:
