@@ -14,7 +14,7 @@ from bots.intake import Intake, Origin, Submitted, cancel
 from shared import deliveries
 from shared.chat.choices import WORDS, options_of
 from shared.database import Database, upsert
-from shared.errors import LinkferryError
+from shared.errors import JobError, LinkferryError
 from shared.link import Link
 from shared.models import ChatSettings, Job, JobState, Request, table
 from shared.options import Options
@@ -93,7 +93,10 @@ class Desk:
         self.on_ask = on_ask
 
     async def take(self, command: Get | Subs, asker: Asker, event_key: str) -> Submitted:
-        """A link came. A plain one gets the chat's default, or is looked at first, to offer choices."""
+        """A link came. A plain one gets the chat's default, or is looked at first, to offer choices.
+
+        Raises Refused when this person has fetched enough for now.
+        """
         chat = await self.settings(asker)
         options = command.options
         if isinstance(command, Get) and not command.explicit:
@@ -225,9 +228,7 @@ class Desk:
             request.status_message,
             chat.as_link,
         )
-        submitted = await self._intake.submit(Link(job.link, job.site), options, origin)
-        self.on_ask()
-        return submitted
+        return await self._hand_in(Link(job.link, job.site), options, origin)
 
     async def _submit(
         self, link: Link, options: Options, asker: Asker, event_key: str, chat: ChatSettings
@@ -236,7 +237,13 @@ class Desk:
             asker.platform, asker.chat_id, asker.user_id, event_key, asker.thread_id, asker.reply_to,
             as_link=chat.as_link,
         )  # fmt: skip
-        submitted = await self._intake.submit(link, options, origin)
+        return await self._hand_in(link, options, origin)
+
+    async def _hand_in(self, link: Link, options: Options, origin: Origin) -> Submitted:
+        try:
+            submitted = await self._intake.submit(link, options, origin)
+        except JobError as error:
+            raise Refused(error.message) from error
         self.on_ask()
         return submitted
 

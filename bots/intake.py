@@ -7,7 +7,7 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared import jobs
+from shared import jobs, quota
 from shared.database import Database
 from shared.errors import LinkferryError
 from shared.ids import new_id
@@ -62,10 +62,13 @@ class Intake:
         self._database = database
         self._outbox = outbox
         self._storage = storage
-        self._retention = settings.retention
+        self._settings = settings
 
     async def submit(self, link: Link, options: Options, origin: Origin) -> Submitted:
-        """Store the request and let a job carry it: an active or finished identical one, else a new one."""
+        """Store the request and let a job carry it: an active or finished identical one, else a new one.
+
+        Raises JobError(QUOTA) when a new one is needed, and this person has fetched enough for now.
+        """
         key = link_key(link, options)
         for _ in range(LOOKS):
             try:
@@ -89,6 +92,7 @@ class Intake:
         if look.may_be_answered:
             job_id, has_ended = await self._answering_job(session, key)
         else:
+            await quota.check(session, origin.user_key, self._settings)
             job_id, has_ended = await self._new_job(session, link, options, origin, key, look.turn), False
         if job_id is None:
             return None
@@ -105,7 +109,7 @@ class Intake:
             return (None if job is None else job.id), False
         if not await jobs.has_files(session, job, self._storage.exists):
             return None, True
-        await jobs.prolong(session, job.id, self._retention)
+        await jobs.prolong(session, job.id, self._settings.retention)
         await jobs.enqueue(session, job.id)
         return job.id, True
 

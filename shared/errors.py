@@ -51,6 +51,7 @@ class Code(StrEnum):
     BROKEN_FILE = "broken_file"
     DAMAGED = "damaged"
     DISK_FULL = "disk_full"
+    QUOTA = "quota"
     CRASHED = "crashed"
     INTERNAL = "internal"
     CANCELLED = "cancelled"
@@ -143,6 +144,10 @@ FAILURES: dict[Code, Failure] = {
     ),
     Code.DISK_FULL: Failure(
         "There is no room left to store this.", "Ask the owner of this bot to free some space.", Retry.BACKOFF
+    ),
+    Code.QUOTA: Failure(
+        "You have fetched as much as one person may in 24 hours; a day later there is room again.",
+        "Send the link again then.",
     ),
     Code.CRASHED: Failure(
         "This link brought my worker down several times, so I stopped trying.",

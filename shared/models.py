@@ -97,7 +97,7 @@ class Job(Base):
 
     `link_key` identifies link + options as sent; `media_key` extractor + id + options, once known. Both are
     unique among active jobs, and emptied when a running job is cancelled. `attempt` is the fence: every write
-    of a worker names it.
+    of a worker names it. `fetched`: the most bytes of media that an attempt had fetched, as far as it was told.
     """
 
     __tablename__ = "jobs"
@@ -116,6 +116,7 @@ class Job(Base):
         Index("ix_jobs_media_key", "media_key"),
         Index("ix_jobs_state_turn", "state", "turn", "id"),
         Index("ix_jobs_user_key_state_turn", "user_key", "state", "turn"),
+        Index("ix_jobs_user_key_finished_at", "user_key", "finished_at"),
         Index("ix_jobs_state_run_after", "state", "run_after"),
         Index("ix_jobs_state_finished_at", "state", "finished_at"),
         Index("ix_jobs_state_lease_until", "state", "lease_until"),
@@ -140,6 +141,7 @@ class Job(Base):
     lease_until: Mapped[datetime | None]
     run_after: Mapped[datetime | None]
     cancel_requested: Mapped[bool] = mapped_column(default=False)
+    fetched: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
     stage: Mapped[Stage | None]
     progress: Mapped[dict[str, Any] | None]

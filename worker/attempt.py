@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared import jobs
+from shared import jobs, quota
 from shared.database import Database, Together
 from shared.errors import Code, JobError
 from shared.jobs import Ending, Fence, LeaseLost
@@ -92,6 +92,7 @@ class Attempt:
     def __init__(self, job: Job, tools: Tools) -> None:
         self.fence = Fence(job.id, job.attempt)
         self._link = job.link
+        self._user_key = job.user_key
         self._options = Options.model_validate(job.options)
         self._tools = tools
         self._settings = tools.settings
@@ -155,6 +156,7 @@ class Attempt:
             fetched = Fetched(found)
             if self._options.probe_only:
                 return fetched
+            await self._check_quota()
             if self._options.media:
                 await self.reporter.enter(Stage.DOWNLOAD)
                 fetched.files = await child.download(self._options, self.reporter.downloaded)
@@ -163,6 +165,12 @@ class Attempt:
                 thumbnail, info = await child.extras()
                 fetched.extras = (thumbnail, info) if thumbnail else (info,)
         return fetched
+
+    async def _check_quota(self) -> None:
+        """Many links at once are all taken in; what the first of them fetched is known only now."""
+        if self._settings.max_user_bytes:
+            async with self._database.read() as session:
+                await quota.check(session, self._user_key, self._settings, but=self.fence.job_id)
 
     async def _fetch_captions(self, child: Child, fetched: Fetched) -> None:
         """They are an extra of a video, and the job itself where nothing else was asked for."""

@@ -40,6 +40,7 @@ class Reporter:
         self._stage = Stage.PROBE
         self._entered: float | None = None  # when the stage began, by the monotonic clock
         self._progress: dict[str, Any] | None = None
+        self._fetched = 0  # bytes of media
         self._changed = asyncio.Event()
         self.silence = asyncio.Lock()  # whoever holds it sees no row written meanwhile
         self._group = asyncio.TaskGroup()
@@ -76,6 +77,7 @@ class Reporter:
     def downloaded(self, progress: Progress) -> None:
         """How far the download is."""
         self._progress = progress.model_dump(exclude={"type", "arrived"}, exclude_none=True)
+        self._fetched = max(self._fetched, progress.done)
         self._changed.set()
 
     def converted(self, fraction: float) -> None:
@@ -112,7 +114,7 @@ class Reporter:
         """Whether the row has it now. Raises LeaseLost."""
         try:
             async with self.silence, self._database.write() as session:
-                await jobs.report(session, self._fence, self._stage, self._progress)
+                await jobs.report(session, self._fence, self._stage, self._progress, self._fetched)
         except (SQLAlchemyError, OSError) as error:  # the heartbeat decides how long an outage may last
             log.warning("the progress was not written: %s", error)
             return False

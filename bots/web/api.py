@@ -5,6 +5,7 @@ Open on loopback only, or to holders of one of `LINKFERRY_API_KEYS`; see `bots.w
 
 import asyncio
 from contextlib import aclosing
+from math import ceil
 from typing import Annotated
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from bots.commands import Get, Subs, parse
 from bots.follow import Follower
-from bots.intake import Intake, Origin, cancel
+from bots.intake import Intake, Origin, Submitted, cancel
 from bots.web.guard import guard
 from shared.database import Database
 from shared.errors import CommandError, JobError
@@ -78,7 +79,7 @@ def api_router(
         "/requests",
         status_code=202,
         summary="Ask for a link",
-        responses=problems(status_413="The body is too long."),
+        responses=problems(status_413="The body is too long.", status_429="Enough was fetched for now."),
         tags=["requests"],
     )
     async def ask(
@@ -96,7 +97,7 @@ def api_router(
         accepted = []
         for number, command in enumerate(understand(body.text)):
             origin = Origin("api", "api", "api", f"api:{event}:{number}")
-            submitted = await intake.submit(command.link, command.options, origin)
+            submitted = await submit(intake, command, origin)
             accepted.append(Accepted(request_id=submitted.request_id, job=await found(submitted.job_id)))
         return accepted
 
@@ -137,6 +138,15 @@ def understand(text: str) -> list[Get | Subs]:
     if len(wanted) != len(commands):
         raise HTTPException(422, NOT_A_REQUEST)
     return wanted
+
+
+async def submit(intake: Intake, command: Get | Subs, origin: Origin) -> Submitted:
+    """Hand a request in. Raises HTTPException when enough was fetched for now."""
+    try:
+        return await intake.submit(command.link, command.options, origin)
+    except JobError as error:
+        later = {"Retry-After": str(ceil(error.retry_after or 0))}
+        raise HTTPException(429, error.message, later) from error
 
 
 async def watch(socket: WebSocket, follower: Follower, job_id: UUID) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Float, Integer, Select, bindparam, func, insert, select, text, tuple_, update
+from sqlalchemy import Float, Integer, Select, bindparam, case, func, insert, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -132,9 +132,12 @@ async def renew(session: AsyncSession, fence: Fence, lease: float) -> None:
     await fenced(session, fence, lease_until=db_now(lease))
 
 
-async def report(session: AsyncSession, fence: Fence, stage: Stage, progress: dict[str, Any] | None) -> None:
-    """Write where the job is, for /status and restarts."""
-    await fenced(session, fence, stage=stage, progress=progress)
+async def report(
+    session: AsyncSession, fence: Fence, stage: Stage, progress: dict[str, Any] | None, fetched: int = 0
+) -> None:
+    """Write where the job is, for /status and restarts; and how many bytes of media were fetched."""
+    most = case((Job.fetched < fetched, fetched), else_=Job.fetched)
+    await fenced(session, fence, stage=stage, progress=progress, fetched=most)
 
 
 async def describe(
@@ -192,7 +195,10 @@ async def finish(
 
 
 async def finish_many(session: AsyncSession, endings: Sequence[Ending]) -> list[bool]:
-    """Done: the artifacts, what can be searched in, and the states in one transaction. Answers whether each still was ours."""
+    """Done: the artifacts, what can be searched in, and the states in one transaction.
+
+    Answers whether each still was ours.
+    """
     alike: dict[tuple[float | None, bool], list[Fence]] = {}
     for ending in endings:
         alike.setdefault((ending.duration, ending.is_whole), []).append(ending.fence)

@@ -101,9 +101,12 @@ class Counter:
 @pytest.fixture
 def counter(database: Database, tmp_path: Path) -> Counter:
     """A desk on an empty database."""
-    settings = Settings(_env_file=None, data_dir=tmp_path)
+    return counter_of(database, Settings(_env_file=None, data_dir=tmp_path))
+
+
+def counter_of(database: Database, settings: Settings) -> Counter:
     queue = EmbeddedQueue()
-    intake = Intake(database, Outbox(database, queue), Files(tmp_path / "files"), settings)
+    intake = Intake(database, Outbox(database, queue), Files(settings.files_folder), settings)
     follower = Follower(database, queue, Results(settings, Links(["k" * 32])), settings.lease)
     desk = Desk(database, queue, intake, follower)
     made = Counter(desk, database)
@@ -127,6 +130,27 @@ async def refused(call: object) -> str:
 
 
 # taking links
+
+
+async def test_who_has_fetched_enough_is_refused_what_has_to_be_fetched(
+    database: Database, tmp_path: Path
+) -> None:
+    limited = counter_of(database, Settings(_env_file=None, data_dir=tmp_path, max_gb_per_user_per_day=1e-9))
+    kept = await limited.fetched("The Film")
+    known = (await load(database, kept.job_id)).link
+    enough = "You have fetched the 1e-09 GB that one person may in 24 hours"
+    assert (await refused(limited.get(event="e2"))).startswith(enough)
+    assert (await refused(limited.plain(event="e3"))).startswith(enough)
+    assert (await limited.get(known, event="e4")).job_id == kept.job_id, "it is there already"
+    asked = await limited.get(who=BOB, event="e5")
+    assert (await limited.get(event="e6")).job_id == asked.job_id, "somebody else fetches it"
+    await finish(database, await claim(database))
+    failed = await limited.get("https://a.example/other", replace(BOB, user_id="cy"), "e7")
+    fence = await claim(database)
+    async with database.write() as session:
+        await jobs.fail(session, fence, JobError(Code.NETWORK), Verdict(None), "a.example")
+        (await session.get_one(Request, failed.request_id)).user_id = ANN.user_id
+    assert (await refused(limited.desk.retry(failed.request_id, ANN))).startswith(enough)
 
 
 async def test_a_plain_link_is_only_looked_at(counter: Counter) -> None:

@@ -32,7 +32,7 @@ class Rows:
         """A transaction."""
         yield
 
-    async def _report(self, session: object, fence: Fence, stage: Stage, how_far: Any) -> None:
+    async def _report(self, session: object, fence: Fence, stage: Stage, how_far: Any, fetched: int) -> None:
         if self.faults:
             raise self.faults.pop(0)
         self.stages.append(stage)

@@ -1,9 +1,14 @@
 """Modals: a link to fetch, and who shall see a transcript."""
 
-from shared.models import ArtifactKind
-from tests.bots.slack.conftest import Chatting
+from pathlib import Path
+
+from sqlalchemy import update
+
+from shared.models import ArtifactKind, Job
+from tests.bots.slack.conftest import Chatting, chat_in, chatting, settings_for
 from tests.shared.conftest import an_artifact
 from tests.slack.channels import Channel
+from tests.slack.double import SlackDouble
 from tests.slack.shown import Message
 
 LINK = "https://example.com/watch?v=abc123"
@@ -43,6 +48,22 @@ async def test_mistakes_stand_under_their_inputs(chat: Chatting) -> None:
     await chat.ann.submits(form, {"Link": LINK, "Where to post": chat.channel})
     await chat.channel.shows("Queued")
     assert len(await chat.requests()) == 1
+
+
+async def test_who_has_fetched_enough_reads_so_under_the_link(slack: SlackDouble, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path / "data", slack, max_gb_per_user_per_day=1)
+    async with chatting(settings) as (parts, nudge, _):
+        await slack.socket.connected()
+        chat = chat_in(slack, parts, nudge)
+        for number, refused in ((1, False), (2, True)):
+            await chat.ann.global_shortcut("fetch")
+            form = await chat.ann.sees_modal()
+            await chat.ann.submits(form, {"Link": f"{LINK}{number}", "Where to post": chat.channel})
+            again = slack.modal(chat.ann)
+            assert (again is not None) == refused
+            async with parts.database.write() as session:
+                await session.execute(update(Job).values(fetched=10**9))
+        assert again is not None and "there is room again from" in again.errors["link"]
 
 
 async def test_a_form_for_a_channel_without_the_app(chat: Chatting) -> None:

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 import uvicorn
+from sqlalchemy import update
 from starlette.requests import HTTPConnection
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
@@ -19,6 +20,9 @@ from websockets.exceptions import InvalidStatus
 from bots.web.app import create_app
 from bots.web.guard import is_local, is_loopback
 from linkferry.compose import Parts, open_parts
+from shared.health import NEEDS
+from shared.models import Job
+from shared.monitor import Monitor
 from shared.queue import EmbeddedQueue
 from shared.settings import Settings
 
@@ -94,6 +98,17 @@ def sentence(response: httpx.Response) -> str:
     body = response.json()
     assert body.keys() == {"detail"} and isinstance(body["detail"], str) and len(body["detail"]) < 300
     return str(body["detail"])
+
+
+async def test_who_has_fetched_enough_gets_429_and_when_there_is_room(tmp_path: Path) -> None:
+    async with running(tmp_path, max_gb_per_user_per_day=2) as limited:
+        first = await limited.job()
+        async with limited.parts.database.write() as session:
+            await session.execute(update(Job).where(Job.id == UUID(first)).values(fetched=2 * 10**9))
+        refused = await limited.ask("https://video.example/watch/2")
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "86400")
+        assert sentence(refused).startswith("You have fetched the 2 GB")
+        assert (await limited.ask()).status_code == 202, "that link is being carried already"
 
 
 async def test_ask_look_cancel(web: Endpoint) -> None:
