@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from shared.errors import Code, JobError
 from worker.child.identity import media_id
 from worker.child.protocol import Identity
+from worker.child.sieve import Extractors
 
 MAX_LINK = 8192  # characters
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f]")
@@ -35,14 +36,12 @@ def _is_plugin(extractor: Any) -> bool:
     return extractor.__module__.startswith("yt_dlp_plugins.") and not getattr(extractor, "SEARCH_KEY", None)
 
 
-def identify(link: str, extractors: dict[str, Any]) -> Identity | None:
+def identify(link: str, extractors: Extractors) -> Identity | None:
     """The video a link means, by the URL patterns alone; None for what only the generic extractor takes."""
     try:
         check_link(link, extractors.values())
     except JobError:
         return None
-    for key, extractor in extractors.items():
-        if extractor.suitable(link):
-            found = None if key == "Generic" else extractor.get_temp_id(link)
-            return Identity(extractor=key, media_id=media_id(found)) if found else None
-    return None
+    key = extractors.first(link)
+    found = None if key in (None, "Generic") else extractors[key].get_temp_id(link)
+    return Identity(extractor=key, media_id=media_id(found)) if key and found else None

@@ -7,7 +7,6 @@ import signal
 import socket
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from shared.errors import Code, JobError
 from worker.child import bounds, failures, guard
@@ -15,6 +14,7 @@ from worker.child.abort import TRIPWIRE
 from worker.child.process import close_all_but, die_with_parent
 from worker.child.protocol import Call, Captions, Download, Extras, Failed, Hello, Limits, Probe, Reply
 from worker.child.session import Session
+from worker.child.sieve import Extractors
 from worker.child.wire import Wire
 
 log = logging.getLogger("linkferry.child")
@@ -22,7 +22,7 @@ log = logging.getLogger("linkferry.child")
 _SLACK = 64 * 1024 * 1024  # bytes a file may be larger than the limit, so that our own count comes first
 
 
-def run(end: socket.socket, parent: int, extractors: dict[str, Any]) -> None:
+def run(end: socket.socket, parent: int, extractors: Extractors) -> None:
     """The whole life of a child after the fork; never returns."""
     status = 1
     try:
@@ -50,7 +50,7 @@ def _become_own_process(end: socket.socket, parent: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _serve(wire: Wire, extractors: dict[str, Any]) -> None:
+def _serve(wire: Wire, extractors: Extractors) -> None:
     session: Session | None = None
     for call in wire.calls():
         TRIPWIRE.reset()
@@ -69,7 +69,7 @@ def _serve(wire: Wire, extractors: dict[str, Any]) -> None:
         wire.reply(reply)
 
 
-def _begin(hello: Hello, wire: Wire, extractors: dict[str, Any]) -> Session:
+def _begin(hello: Hello, wire: Wire, extractors: Extractors) -> Session:
     work_dir = Path(hello.work_dir)
     os.chdir(work_dir)
     tempfile.tempdir = str(work_dir)

@@ -13,6 +13,7 @@ from worker.child.abort import TRIPWIRE
 from worker.child.budget import Budget
 from worker.child.patience import Patience
 from worker.child.protocol import CaptionFile, Limits, Media, StreamFile
+from worker.child.sieve import Extractors
 from worker.child.wire import Wire
 from worker.child.ydl import Downloader, Info, options
 
@@ -81,7 +82,7 @@ class Session:
         limits: Limits,
         cookie_file: Path | None,
         wire: Wire | None,
-        extractors: dict[str, Any] | None,
+        extractors: Extractors | None,
     ) -> None:
         self.work_dir = work_dir
         self.limits = limits

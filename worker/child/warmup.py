@@ -13,6 +13,7 @@ from shared.options import Options
 from worker.child import links
 from worker.child.protocol import Limits
 from worker.child.session import Session
+from worker.child.sieve import Extractors
 
 _SIZE = 256 * 1024  # bytes; enough to go through every step of a download
 _PATTERNS = 20_000
@@ -38,12 +39,12 @@ class _SmallFile(http.server.BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
-def warm_up() -> dict[str, Any]:
+def warm_up() -> Extractors:
     """Load the extractors, compile their patterns, and fetch one file. Leaves no thread and no socket."""
     _keep_patterns()
     with tempfile.TemporaryDirectory() as folder:
         session = Session(Path(folder), _LIMITS, None, None, None)
-        extractors: dict[str, Any] = session.ydl._ies
+        extractors = session.ydl._ies = Extractors(session.ydl._ies)
         links.identify("https://example.com/", extractors)
         with http.server.HTTPServer(("127.0.0.1", 0), _SmallFile) as server:
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -68,7 +69,7 @@ def _keep_patterns() -> None:
             setattr(module, name, _PATTERNS)
 
 
-def load_extractors(extractors: dict[str, Any]) -> Iterator[None]:
+def load_extractors(extractors: Extractors) -> Iterator[None]:
     """Import the extractors, one a step: on an unknown page each one looks for its own players."""
     for extractor in extractors.values():
         getattr(extractor, "extract_from_webpage", None)

@@ -18,6 +18,7 @@ from worker.child import proxy
 from worker.child.abort import TRIPWIRE
 from worker.child.budget import Budget
 from worker.child.process import die_with_parent
+from worker.child.sieve import Extractors
 
 try:
     from yt_dlp.networking._curlcffi import CurlCFFIRH
@@ -134,13 +135,21 @@ def _guarded_curl() -> Any:
 class Downloader(yt_dlp.YoutubeDL):  # type: ignore[misc]
     """YoutubeDL whose requests are http(s) only, guarded, and counted."""
 
-    def __init__(self, params: Info, budget: Budget, extractors: dict[str, Any] | None = None) -> None:
+    def __init__(self, params: Info, budget: Budget, extractors: Extractors | None = None) -> None:
         """`extractors` are those of a warm instance; without them they are loaded, which takes a while."""
         self.budget = budget
         super().__init__(params, auto_init=False if extractors else "no_verbose_header")
         if extractors:
             # The very dict: after a fork, to touch every extractor once is to copy their pages.
             self._ies = extractors
+
+    def extract_info(
+        self, url: str, download: bool = True, ie_key: str | None = None, *rest: Any, **more: Any
+    ) -> Any:
+        """What yt-dlp says; which extractor it is for is known without asking each."""
+        if isinstance(self._ies, Extractors):
+            ie_key = ie_key or self._ies.first(url)
+        return super().extract_info(url, download, ie_key, *rest, **more)
 
     def build_request_director(self, handlers: Any, preferences: Any = None) -> Any:
         guarded = [GuardedRequestsRH] if CurlCFFIRH is None else [GuardedRequestsRH, _guarded_curl()]

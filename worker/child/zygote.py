@@ -12,12 +12,13 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from worker.child import bounds, guard, links, main, resuming, warmup
 from worker.child.control import MAX_PACKET, REQUEST, Ended, Fork, Forked, Identified, Identify, Signal, Warm
 from worker.child.process import die_with_parent, kill_group
 from worker.child.protocol import Identity
+from worker.child.sieve import Extractors
 from worker.child.ydl import configure_log, tie_programs
 
 log = logging.getLogger("linkferry.child")
@@ -32,7 +33,7 @@ class _TooLong(BaseException):
 class Zygote:
     """Waits for requests and for children to end."""
 
-    def __init__(self, control: socket.socket, extractors: dict[str, Any], idle_work: Iterator[None]) -> None:
+    def __init__(self, control: socket.socket, extractors: Extractors, idle_work: Iterator[None]) -> None:
         self._control = control
         self._extractors = extractors
         self._idle_work: Iterator[None] | None = idle_work

@@ -7,6 +7,7 @@ import pytest
 
 from worker.child import extras, links
 from worker.child.describe import clean, describe, public_url
+from worker.child.sieve import Extractors
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_long_ids_found_without_the_network_are_those_found_with_it() -> None:
         get_temp_id = staticmethod(lambda link: link)
 
     link = "https://a.example/" + "x" * 5000
-    found = links.identify(link, {"Test": Extractor})
+    found = links.identify(link, Extractors({"Test": Extractor}))
     assert found is not None
     assert found.media_id == describe({"id": link}).media_id
     assert len(found.media_id) == 64
