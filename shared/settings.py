@@ -194,6 +194,11 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("cookie_file", mode="before")
+    @classmethod
+    def _is_named(cls, value: object) -> object:
+        return value or None  # an empty variable is no file, and not the folder we are in
+
     @field_validator("allowed_addresses")
     @classmethod
     def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
