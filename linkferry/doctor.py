@@ -1,14 +1,8 @@
 """`linkferry doctor`: looks at everything Linkferry depends on and says what to do."""
 
 import asyncio
-import re
-import shutil
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 from rich.console import Console
 from sqlalchemy import text
@@ -19,38 +13,21 @@ import migrations
 from bots.platforms import wants_webhook
 from bots.terminal import say
 from linkferry.carry import answers
-from shared import health, space
+from shared import checks, load
 from shared.chat.telegram.bot import open_bot
 from shared.chat.words import time_words
+from shared.checks import ANSWER_TIME, Finding
 from shared.database import Database
 from shared.errors import ConfigError
+from shared.load import Load
 from shared.lock import worker_lock
 from shared.queue import QueueUnavailable, open_queue
 from shared.settings import Settings
 from shared.storage import StorageError
 from worker.speech.listen import NOT_INSTALLED, Speech
 
-OLD_YT_DLP = 60  # days
-LOW_SPACE = 2  # times the largest file allowed
-ANSWER_TIME = 5  # seconds
 S3_TIME = 15  # seconds; it is asked again when a request fails
 LONG_WAIT = 900  # seconds a job may be queued before somebody should know
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at. `advice` is empty when all is well; `fatal`: nothing works without it."""
-
-    name: str
-    found: str
-    advice: str = ""
-    fatal: bool = False
-
-    @property
-    def mark(self) -> str:
-        """`ok`, `note`, or `fix`: what must be mended first."""
-        return "ok" if not self.advice else "fix" if self.fatal else "note"
-
 
 RULE_ADVICE = {
     "missing": "It has no lifecycle rule that deletes leftovers: linkferry doctor --set-lifecycle.",
@@ -84,54 +61,19 @@ async def _environment(settings: Settings) -> Finding:
 
 
 async def _ffmpeg(_: Settings) -> Finding:
-    return await _program("ffmpeg")
+    return await checks.program("ffmpeg")
 
 
 async def _ffprobe(_: Settings) -> Finding:
-    return await _program("ffprobe")
-
-
-async def _program(name: str) -> Finding:
-    path = shutil.which(name)
-    if path is None:
-        return Finding(name, "missing.", "Install it: apt install ffmpeg.", fatal=True)
-    try:
-        async with asyncio.timeout(ANSWER_TIME):
-            process = await asyncio.create_subprocess_exec(
-                path, "-version", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-            )
-            output, _ = await process.communicate()
-    except (OSError, TimeoutError) as error:
-        return Finding(name, f"{path} does not run ({error}).", "Install it: apt install ffmpeg.", fatal=True)
-    found = re.search(rb"version (\S+)", output)
-    return Finding(name, found[1].decode(errors="replace") if found else "of an unknown version")
+    return await checks.program("ffprobe")
 
 
 async def _deno(_: Settings) -> Finding:
-    try:
-        return Finding("deno", version("deno"))
-    except PackageNotFoundError:
-        return Finding("deno", "missing.", "YouTube needs it: pip install 'yt-dlp[default,deno]'.")
+    return await checks.deno()
 
 
 async def _yt_dlp(_: Settings) -> Finding:
-    try:
-        installed = version("yt-dlp")
-    except PackageNotFoundError:
-        return Finding("yt-dlp", "missing.", "Install it: pip install 'yt-dlp[default]'.", fatal=True)
-    age = age_in_days(installed, datetime.now(UTC).date())
-    if age is not None and age > OLD_YT_DLP:
-        return Finding("yt-dlp", installed, f"It is {age} days old: pip install --upgrade yt-dlp.")
-    return Finding("yt-dlp", installed)
-
-
-def age_in_days(release: str, today: date) -> int | None:
-    """How old a yt-dlp release is; its version is its date. None when it is not."""
-    numbers = re.match(r"(\d{4})\.(\d{1,2})\.(\d{1,2})(?!\d)", release)
-    try:
-        return (today - date(*map(int, numbers.groups()))).days if numbers else None
-    except ValueError:
-        return None
+    return await checks.yt_dlp()
 
 
 async def _data_folder(settings: Settings) -> Finding:
@@ -148,15 +90,7 @@ async def _data_folder(settings: Settings) -> Finding:
 
 
 async def _disk(settings: Settings) -> Finding:
-    free = await asyncio.to_thread(space.free, settings)
-    if free is None:
-        return Finding("free space", "unknown")
-    if free < settings.disk_reserve:
-        advice = "No job is taken on this machine: free some, or lower LINKFERRY_DISK_RESERVE_GB."
-        return Finding("free space", f"{free / 10**9:.1f} GB.", advice, fatal=True)
-    low = free < LOW_SPACE * settings.max_bytes
-    advice = "That is less than two of the largest files: free some, or lower LINKFERRY_MAX_FILE_SIZE_GB."
-    return Finding("free space", f"{free / 10**9:.1f} GB.", advice if low else "")
+    return await checks.disk(settings)
 
 
 async def _storage(settings: Settings) -> Finding:
@@ -258,23 +192,23 @@ async def _look_into_queue(url: str) -> tuple[int, bool]:
 
 
 async def _jobs(settings: Settings) -> Finding:
-    found = await _count(settings)
+    found = await _load(settings)
     if found is None:
         return Finding("jobs", "unknown")
-    words = f"{found['queued']} queued, {found['running']} running"
-    age = found["oldest_queued"]
+    words = f"{found.queued + found.waiting} queued, {found.running} running"
+    age = found.oldest_queued
     if age is None:
         return Finding("jobs", words)
     advice = "Run more workers, or raise LINKFERRY_MAX_CONCURRENT_DOWNLOADS." if age > LONG_WAIT else ""
     return Finding("jobs", f"{words}, the oldest for {time_words(age)}{'.' * bool(advice)}", advice)
 
 
-async def _count(settings: Settings) -> dict[str, Any] | None:
+async def _load(settings: Settings) -> Load | None:
     """What the database knows of jobs and workers; None when it does not say."""
     database = Database(settings.effective_database_url)
     try:
         async with asyncio.timeout(ANSWER_TIME), database.read() as session:
-            return await health.count(session, settings.lease)
+            return await load.look(session, settings.lease)
     except (SQLAlchemyError, OSError):  # the check of the database says why
         return None
     finally:
@@ -286,17 +220,8 @@ async def _worker(settings: Settings) -> Finding:
 
 
 async def _workers(settings: Settings) -> Finding:
-    found = await _count(settings)
-    if found is None:
-        return Finding("workers", "unknown")
-    slots: dict[str, int] = found["workers"]
-    if not slots:
-        return Finding("workers", "none running.", "Start one: linkferry worker.")
-    words = f"{len(slots)} running, {sum(slots.values())} jobs at once"
-    if 0 in slots.values():
-        short = ", ".join(name for name, count in slots.items() if not count)
-        return Finding("workers", f"{words}.", f"These have no room on their disk: {short}.")
-    return Finding("workers", words)
+    found = await _load(settings)
+    return checks.workers(found.workers) if found else Finding("workers", "unknown")
 
 
 def _lone_worker(settings: Settings) -> Finding:

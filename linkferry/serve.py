@@ -5,19 +5,23 @@ import errno
 import logging
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 
 import uvicorn
+from fastapi import FastAPI
 
 from bots.web.app import create_app
 from bots.web.guard import is_loopback
+from bots.web.monitoring import monitoring_app
 from linkferry.chats import Chats, running_chats, wanted
 from linkferry.compose import Parts, delivering, open_parts, publishing, running_worker
 from linkferry.signals import stop_on_signal
 from shared.chat import MessageClient
 from shared.errors import ConfigError
+from shared.health import NEEDS
 from shared.lock import worker_lock
+from shared.monitor import Monitor
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -50,6 +54,9 @@ async def _run(
     settings: Settings, *, with_web: bool = False, with_worker: bool = False, with_chats: bool = False
 ) -> int:
     me = asyncio.current_task()
+    roles = {"web": with_web, "worker": with_worker, "bots": with_chats}
+    needs = (NEEDS[role] for role, is_mine in roles.items() if is_mine)
+    monitor = Monitor(settings, frozenset[str]().union(*needs))
     try:
         async with AsyncExitStack() as stack:
             stack.enter_context(stop_on_signal(lambda: me and me.cancel()))
@@ -57,7 +64,10 @@ async def _run(
                 _hold(stack, settings)
             # The port comes first: when somebody else has it, nothing has been started that has to end.
             sockets = stack.enter_context(listening(settings)) if with_web else []
+            if settings.metrics_port:  # it answers also while the broker is waited for, and to the very end
+                await stack.enter_async_context(_monitored(settings, monitor))
             parts = await stack.enter_async_context(open_parts(settings))
+            monitor.watch(parts.database, parts.queue, parts.storage)
             deliverer, clients = None, dict[str, MessageClient]()
             if with_worker:
                 deliverer = await stack.enter_async_context(running_worker(parts, clients))
@@ -69,7 +79,8 @@ async def _run(
             if with_chats or with_web:
                 showing = deliverer if with_chats else None
                 chats = await stack.enter_async_context(running_chats(parts, clients, showing))
-            await (_serve(parts, sockets, chats) if with_web else _wait(parts, with_worker=with_worker))
+            serving = _serve(parts, sockets, chats, monitor) if with_web else None
+            await (serving or _wait(parts, with_worker=with_worker))
     except asyncio.CancelledError:  # a signal: whatever fails inside arrives as itself
         log.info("stopped")
     return 0
@@ -94,25 +105,38 @@ async def _wait(parts: Parts, *, with_worker: bool) -> None:
     await asyncio.Event().wait()
 
 
-async def _serve(parts: Parts, sockets: list[socket.socket], chats: Chats) -> None:
+async def _serve(parts: Parts, sockets: list[socket.socket], chats: Chats, monitor: Monitor) -> None:
     """Serve until cancelled; then no new connections, and what runs has `GRACE` seconds to end."""
     app = create_app(
-        parts.settings, parts.database, parts.queue, parts.storage, parts.links, parts.intake, parts.follower
+        parts.settings,
+        parts.database,
+        parts.queue,
+        parts.storage,
+        parts.links,
+        parts.intake,
+        parts.follower,
+        monitor,
     )
     for router in chats.routers:
         app.include_router(router)
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,  # the guard looks at the real caller, and at what a proxy says about others
-        lifespan="off",
-        timeout_graceful_shutdown=GRACE,
-        ws="websockets-sansio",
-        ws_max_size=MAX_MESSAGE,
-    )
-    server = Server(config, parts.settings)
+    await _run_server(Server(app, welcome(parts.settings)), sockets)
+
+
+@asynccontextmanager
+async def _monitored(settings: Settings, monitor: Monitor) -> AsyncIterator[None]:
+    """Answer the monitoring on a port of its own while the block runs."""
+    with listening(settings, settings.metrics_port, "METRICS_PORT") as sockets:
+        server = Server(monitoring_app(monitor), [])
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(_run_server(server, sockets))
+            try:
+                yield
+            finally:
+                task.cancel()
+
+
+async def _run_server(server: "Server", sockets: list[socket.socket]) -> None:
+    """Serve until cancelled; the server then ends by itself, soon."""
     serving = asyncio.create_task(server.serve(sockets))
     try:
         await asyncio.shield(serving)
@@ -123,16 +147,27 @@ async def _serve(parts: Parts, sockets: list[socket.socket], chats: Chats) -> No
 
 
 class Server(uvicorn.Server):
-    """uvicorn, except that it says what to do next, and leaves the signals to the whole process."""
+    """uvicorn, except that it says `words` once it listens, and leaves the signals to the whole process."""
 
-    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
+    def __init__(self, app: FastAPI, words: list[str]) -> None:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            proxy_headers=False,  # the guard looks at the real caller, and at what a proxy says about others
+            lifespan="off",
+            timeout_graceful_shutdown=GRACE,
+            ws="websockets-sansio",
+            ws_max_size=MAX_MESSAGE,
+        )
         super().__init__(config)
-        self._settings = settings
+        self._words = words
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen, and say so."""
         await super().startup(sockets)
-        for sentence in welcome(self._settings):
+        for sentence in self._words:
             log.info(sentence)
 
     @contextmanager
@@ -144,7 +179,7 @@ class Server(uvicorn.Server):
 def welcome(settings: Settings) -> list[str]:
     """Where it listens, and what to do next: one sentence each."""
     sentences = [
-        f"listening on {_address(settings)}; links start with {settings.effective_public_url}",
+        f"listening on {_address(settings, settings.port)}; links start with {settings.effective_public_url}",
         "next: linkferry get LINK, in another terminal; Ctrl-C stops this one",
     ]
     if not is_loopback(settings.host):
@@ -156,18 +191,21 @@ def welcome(settings: Settings) -> list[str]:
 
 
 @contextmanager
-def listening(settings: Settings) -> Iterator[list[socket.socket]]:
+def listening(
+    settings: Settings, port: int | None = None, variable: str = "PORT"
+) -> Iterator[list[socket.socket]]:
     """Sockets bound to every address of the host. Raises ConfigError when there is none to be had."""
+    port = port or settings.port
     with ExitStack() as stack:
         try:
             found = socket.getaddrinfo(
-                settings.host or None, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+                settings.host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
             )
             sockets = [
                 stack.enter_context(_bound(family, at)) for family, _, _, _, at in dict.fromkeys(found)
             ]
         except OSError as error:
-            raise ConfigError(_why_not(settings, error)) from error
+            raise ConfigError(_why_not(_address(settings, port), variable, error)) from error
         yield sockets
 
 
@@ -176,18 +214,18 @@ def _bound(family: int, address: tuple[object, ...]) -> socket.socket:
     return socket.create_server((str(address[0]), int(str(address[1]))), family=family, backlog=2048)
 
 
-def _why_not(settings: Settings, error: OSError) -> str:
-    address = _address(settings)
+def _why_not(address: str, variable: str, error: OSError) -> str:
     match error.errno:
         case errno.EADDRINUSE:
-            return f"Another program listens on {address}; stop it, or set LINKFERRY_PORT to a free port."
+            words = f"Another program listens on {address}; stop it"
+            return f"{words}, or set LINKFERRY_{variable} to a free port."
         case errno.EACCES:
-            return f"I may not listen on {address}; set LINKFERRY_PORT to a port above 1023."
+            return f"I may not listen on {address}; set LINKFERRY_{variable} to a port above 1023."
         case _:
             reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-            return f"I cannot listen on {address} ({reason}); check LINKFERRY_HOST and LINKFERRY_PORT."
+            return f"I cannot listen on {address} ({reason}); check LINKFERRY_HOST and LINKFERRY_{variable}."
 
 
-def _address(settings: Settings) -> str:
+def _address(settings: Settings, port: int) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"{host}:{settings.port}"
+    return f"{host}:{port}"

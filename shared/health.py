@@ -1,72 +1,160 @@
-"""What `/health` and `linkferry doctor` know: database, queue, what waits, who works."""
+"""How one process is: what it depends on, each with its time and its reason. `/health` and `/metrics` ask."""
 
 import asyncio
-from collections.abc import Awaitable
-from typing import Any
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Generic, Literal, TypeVar
 
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from pydantic import Field
 
-from shared import presence
-from shared.database import Database, db_now
-from shared.models import Job, JobState
+from shared import checks, load
+from shared.checks import Finding
+from shared.database import Database
+from shared.errors import ConfigError
+from shared.load import Load
 from shared.options import Frozen
 from shared.queue import Queue
+from shared.settings import Settings
+from shared.storage import Storage
+
+T = TypeVar("T")
 
 PATIENCE = 3.0  # seconds one look may take
-SIGNS_MISSED = 15.0  # seconds without a sign after which a worker counts as gone: it signs every 5, or ...
-SHORT_LEASE = 0.5  # ... several times within this much of a short lease
+MOMENT = 1.0  # seconds an answer of the database or the broker is kept: anybody may ask for /health
+SOON = 5.0  # ... of the disk
+A_WHILE = 30.0  # ... of the storage: a bucket wants money for each question
+LONG = 300.0  # ... of what only an operator changes
+
+# What a process cannot do its work without. What the others lack can be mended while they take requests:
+# without a broker those wait in the outbox, without workers in the queue.
+NEEDS = {
+    "web": frozenset({"database", "storage"}),
+    "bots": frozenset({"database"}),
+    "worker": frozenset({"database", "broker", "storage", "disk", "ffmpeg", "yt_dlp"}),
+}
 
 
-class Health(Frozen):
-    """`database` and `queue` are None when they answer, else the reason. Ages in seconds."""
+class Check(Frozen):
+    """One thing looked at: whether all is well, how long looking took, and what there was to see."""
 
-    database: str | None = None
-    queue: str | None = None
-    queue_depth: int | None = None
-    queued: int | None = None
-    running: int | None = None
-    oldest_queued: float | None = None
-    workers: dict[str, int] | None = None
+    ok: bool
+    seconds: float
+    reason: str
+
+
+class Report(Frozen):
+    """`warning`: it works, and somebody should look. `starting`: it does not yet know what it depends on."""
+
+    status: Literal["ok", "warning", "failing", "starting"]
+    checks: dict[str, Check] = Field(default_factory=dict)
 
     @property
     def is_ready(self) -> bool:
-        """Whether requests can be taken in and handed on."""
-        return self.database is None and self.queue is None
+        """Whether the process can do its work."""
+        return self.status in ("ok", "warning")
 
 
-async def look(database: Database, queue: Queue, lease: float) -> Health:
-    """Ask the database and the queue how they are; never raises, and never takes long."""
+class Kept(Generic[T]):
+    """An answer that costs something: asked once for all who want it, and kept for some seconds."""
 
-    async def ask_database() -> dict[str, object]:
-        async with database.read() as session:
-            return await count(session, lease)
+    def __init__(self, question: Callable[[], Awaitable[T]], seconds: float) -> None:
+        self._question = question
+        self._seconds = seconds
+        self._asking: asyncio.Task[T] | None = None
+        self._until = 0.0
 
-    async def ask_queue() -> dict[str, object]:
-        return {"queue_depth": await queue.depth()}
+    async def get(self) -> T:
+        """The answer, or what went wrong with it; TimeoutError when it took longer than `PATIENCE`."""
+        if self._asking is None or (self._asking.done() and time.monotonic() >= self._until):
+            self._asking = asyncio.create_task(self._ask())
+            self._asking.add_done_callback(lambda task: task.cancelled() or task.exception())  # it is told
+        return await asyncio.shield(self._asking)
 
-    found, deep = await asyncio.gather(_bounded("database", ask_database()), _bounded("queue", ask_queue()))
-    return Health.model_validate({**found, **deep})
+    async def _ask(self) -> T:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._question()
+        finally:
+            self._until = time.monotonic() + self._seconds
 
 
-async def _bounded(name: str, question: Awaitable[dict[str, object]]) -> dict[str, object]:
+class Health:
+    """Looks at everything at once, for as long as `PATIENCE`. `needs`: names of checks, see `NEEDS`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        queue: Queue,
+        storage: Storage,
+        needs: frozenset[str] = frozenset(),
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._storage = storage
+        self._needs = needs
+        self.load = Kept(self._count, MOMENT)
+        self.depth = Kept(queue.depth, MOMENT)
+        looks: dict[str, tuple[Callable[[], Awaitable[Finding]], float]] = {
+            "database": (self._ask_database, MOMENT),
+            "broker": (self._ask_broker, MOMENT),
+            "storage": (self._ask_storage, A_WHILE),
+            "disk": (lambda: checks.disk(settings), SOON),
+            "ffmpeg": (lambda: checks.program("ffmpeg"), LONG),
+            "deno": (checks.deno, LONG),
+            "yt_dlp": (checks.yt_dlp, LONG),
+            "workers": (self._ask_for_workers, MOMENT),
+        }
+        self._looks = {
+            name: Kept(partial(_look, name, question), kept) for name, (question, kept) in looks.items()
+        }
+
+    async def report(self) -> Report:
+        """Look. Never raises."""
+        looks = await asyncio.gather(*(look.get() for look in self._looks.values()))
+        found = dict(zip(self._looks, looks, strict=True))
+        troubles = {name: finding.fatal for name, (finding, _) in found.items() if finding.advice}
+        is_failing = any(fatal and name in self._needs for name, fatal in troubles.items())
+        return Report(
+            status="failing" if is_failing else "warning" if troubles else "ok",
+            checks={name: _told(finding, seconds) for name, (finding, seconds) in found.items()},
+        )
+
+    async def _count(self) -> Load:
+        async with self._database.read() as session:
+            return await load.look(session, self._settings.lease)
+
+    async def _ask_database(self) -> Finding:
+        found = await self.load.get()
+        words = f"{found.queued} queued, {found.waiting} to be tried again, {found.running} running"
+        return Finding("database", words)
+
+    async def _ask_broker(self) -> Finding:
+        return Finding("broker", f"{await self.depth.get()} waiting")
+
+    async def _ask_storage(self) -> Finding:
+        try:
+            await self._storage.check()
+        except ConfigError as error:
+            return Finding("storage", "it refuses.", str(error), fatal=True)
+        return Finding("storage", "the bucket" if self._settings.uses_s3 else "the data folder")
+
+    async def _ask_for_workers(self) -> Finding:
+        return checks.workers((await self.load.get()).workers)
+
+
+async def _look(name: str, question: Callable[[], Awaitable[Finding]]) -> tuple[Finding, float]:
+    """What was found, and the seconds it took. That nothing answers is a finding, too."""
+    begun = time.monotonic()
     try:
-        async with asyncio.timeout(PATIENCE):
-            return await question
+        async with asyncio.timeout(PATIENCE * 0.9):  # before whoever keeps the answer loses patience
+            finding = await question()
     except Exception as error:
-        return {name: f"{type(error).__name__}: it does not answer"}
+        finding = Finding(name, f"{type(error).__name__}:", "it does not answer.", fatal=True)
+    return finding, time.monotonic() - begun
 
 
-async def count(session: AsyncSession, lease: float) -> dict[str, Any]:
-    """What waits and who works, under the names that `Health` has for it."""
-    oldest = select(func.min(Job.created_at), db_now()).where(Job.state == JobState.QUEUED)
-    since, now = (await session.execute(oldest)).one()
-    states = select(Job.state, func.count()).where(Job.state.in_((JobState.QUEUED, JobState.RUNNING)))
-    rows = await session.execute(states.group_by(Job.state))
-    counted = {row[0]: row[1] for row in rows}
-    return {
-        "queued": counted.get(JobState.QUEUED, 0),
-        "running": counted.get(JobState.RUNNING, 0),
-        "oldest_queued": None if since is None else max(0.0, (now - since).total_seconds()),
-        "workers": await presence.alive(session, min(SIGNS_MISSED, lease * SHORT_LEASE)),
-    }
+def _told(finding: Finding, seconds: float) -> Check:
+    reason = f"{finding.found} {finding.advice}".rstrip()
+    return Check(ok=not finding.advice, seconds=round(seconds, 4), reason=reason)

@@ -15,12 +15,12 @@ from bots.intake import Intake
 from bots.web.api import api_router
 from bots.web.assets import Assets
 from bots.web.files import FindArtifact, ServedFile, files_router
-from bots.web.guard import may_use_api
+from bots.web.monitoring import monitoring_router
 from bots.web.watch import watch_router
 from shared.database import Database, db_now
-from shared.health import look
 from shared.links import Links
 from shared.models import Artifact
+from shared.monitor import Monitor
 from shared.queue import Queue
 from shared.settings import Settings
 from shared.storage import Storage
@@ -48,6 +48,7 @@ def create_app(
     links: Links,
     intake: Intake,
     follower: Follower,
+    monitor: Monitor,
 ) -> FastAPI:
     """The ASGI application."""
     app = FastAPI(
@@ -65,27 +66,12 @@ def create_app(
     app.include_router(assets.router())
     app.include_router(watch_router(settings, database, links, storage, assets))
     app.include_router(api_router(settings, database, queue, intake, follower))
+    app.include_router(monitoring_router(monitor, public=settings))
 
     @app.get("/", include_in_schema=False)
     async def home() -> PlainTextResponse:
         """Say what this is."""
         return PlainTextResponse("Linkferry is running. Try: linkferry get LINK\n")
-
-    @app.get("/health/live", include_in_schema=False)
-    async def live() -> dict[str, str]:
-        """The process answers."""
-        return {"status": "ok"}
-
-    @app.get("/health", include_in_schema=False)
-    async def ready(request: Request) -> JSONResponse:
-        """The process can do its work: the database and the queue answer.
-
-        Who may use the API is also told what waits, who works, and what is wrong.
-        """
-        health = await look(database, queue, settings.lease)
-        status = {"status": "ok" if health.is_ready else "failing"}
-        details = health.model_dump() if may_use_api(request, settings) else {}
-        return JSONResponse(status | details, 200 if health.is_ready else 503)
 
     return app
 

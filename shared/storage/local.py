@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from stat import S_ISREG
+from tempfile import TemporaryFile
 from uuid import uuid4
 
 from shared.errors import Code, JobError
@@ -47,6 +48,10 @@ class LocalStorage:
         self._root = root.resolve()
         self._incoming = self._root / INCOMING
         self._expected: dict[Path, asyncio.Task[Seal]] = {}
+
+    async def check(self) -> None:
+        """See `Storage.check`: whether the folder takes a file."""
+        await asyncio.to_thread(self._check)
 
     def expect(self, source: Path) -> None:
         """See `Storage.expect`. Hashing and syncing begin in a thread."""
@@ -110,6 +115,12 @@ class LocalStorage:
 
     def links_end(self) -> None:
         """See `Storage.links_end`: never."""
+
+    def _check(self) -> None:
+        with clear_errors("cannot write into the folder of files"):
+            _make_folder(self._incoming, self._root)
+            with TemporaryFile(dir=self._incoming):
+                pass
 
     def _put(self, key: str, source: Path, seal: "Seal | None") -> StoredFile:
         target = self.path(key)

@@ -70,6 +70,10 @@ PLAIN = Label()
 class Storage(Protocol):
     """A place that keeps files under keys. Every method may be called from many tasks at once."""
 
+    async def check(self) -> None:
+        """Can files be kept now? Raises StorageError or JobError; ConfigError when an operator must act."""
+        ...
+
     def expect(self, source: Path) -> None:
         """This file will most likely be `put` as it is: begin at once with what takes time."""
         ...

@@ -10,8 +10,8 @@ from alembic.script import ScriptDirectory
 
 import migrations
 from linkferry.cli import config_error
-from linkferry.doctor import Finding, age_in_days
 from linkferry.serve import listening, welcome
+from shared.checks import Finding, age_in_days
 from shared.errors import ConfigError
 from shared.settings import Settings
 from tests.linkferry.conftest import Home

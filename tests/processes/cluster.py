@@ -132,6 +132,10 @@ class Cluster:
         self.processes.append(process)
         return process
 
+    def is_well(self, what: str) -> bool:
+        """What the web process says of something that it depends on."""
+        return bool(self.api.get("/health").json()["checks"][what]["ok"])
+
     def run(self, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """A command, to its end."""
         command = [sys.executable, "-m", "linkferry", *words]
@@ -180,9 +184,12 @@ class Cluster:
         return found
 
     def forget_claims(self) -> None:
-        """As after a minute: deliveries that were under way when their process died may be tried again."""
+        """As after a minute: posts and deliveries that were under way when their process died may be tried
+        again."""
         with self._connection() as connection:
-            connection.execute("UPDATE requests SET delivery_after = now() WHERE delivery = 'pending'")
+            for claim in ("delivery_after", "post_after"):
+                waits = f"delivery = 'pending' AND {claim} IS NOT NULL"
+                connection.execute(f"UPDATE requests SET {claim} = now() WHERE {waits}".encode())
 
     def link(self, rate: int | None = None) -> str:
         """A link nobody asked for yet; its video comes at `rate` bytes a second, or as fast as it goes."""

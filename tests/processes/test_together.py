@@ -12,6 +12,7 @@ from websockets.sync.client import connect
 
 from shared.queue import open_queue
 from shared.queue.amqp.topology import EVENTS, event_key
+from tests.numbers import numbers
 from tests.processes.cluster import PATIENCE, Cluster, gone, until
 
 SLOW, MEDIUM = 20_000, 300_000  # bytes a second: nearly a minute, and four seconds
@@ -79,11 +80,13 @@ def test_the_backlog_waits_in_rabbitmq_while_every_slot_is_busy(cluster: Cluster
         cluster.downloading(job_id)
     waiting = [cluster.ask(cluster.link(SLOW)) for _ in range(5)]
     until(lambda: cluster.depth() >= 5)  # a janitor may have added one too many, which harms nobody
-    health = cluster.api.get("/health").json()
-    assert (health["status"], health["queued"], health["running"]) == ("ok", 5, 2)
-    assert health["queue_depth"] >= 5
-    assert health["oldest_queued"] > 0
-    assert sorted(health["workers"].values()) == [1, 1]
+    health = cluster.api.get("/health")
+    assert health.status_code == 200 and health.json()["checks"]["workers"]["ok"]
+    told = numbers(cluster.api.get("/metrics").text)
+    assert (told['linkferry_jobs{state="queued"}'], told['linkferry_jobs{state="running"}']) == (5, 2)
+    assert told["linkferry_queue_messages"] >= 5
+    assert told["linkferry_oldest_queued_age_seconds"] > 0
+    assert (told["linkferry_workers"], told["linkferry_worker_slots"]) == (2, 2)
     assert [cluster.view(job_id)["position"] for job_id in waiting] == [1, 2, 3, 4, 5]
     doctor = cluster.run("doctor")
     assert doctor.returncode == 0, doctor.stdout

@@ -1,16 +1,21 @@
-"""What health tells: what waits, who works, and which part is down."""
+"""What health tells: what is well, what is not and why, and what of it a process can do without."""
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
-from sqlalchemy import update
 
-from shared import health, presence
-from shared.database import Database, db_now
-from shared.models import Job
+from shared import checks
+from shared.checks import Finding
+from shared.database import Database
+from shared.health import NEEDS, Health, Kept
 from shared.queue import EmbeddedQueue, QueueUnavailable
+from shared.settings import Settings
+from shared.storage import LocalStorage
 from tests.services import free_port
-from tests.shared.conftest import SETTINGS, claim, make_job, make_jobs
+
+Open = Callable[..., Health]
 
 
 class BrokenQueue(EmbeddedQueue):
@@ -30,50 +35,135 @@ class SilentQueue(EmbeddedQueue):
         return 0
 
 
-async def test_it_counts_what_waits_and_who_works(database: Database) -> None:
-    queue = EmbeddedQueue()
-    ids = await make_jobs(database, 3)
-    await queue.publish(ids)
-    await claim(database)
-    async with database.write() as session:
-        await session.execute(update(Job).where(Job.id == ids[-1]).values(created_at=db_now(-60)))
-        await presence.sign(session, "a:1", 3)
-    found = await health.look(database, queue, SETTINGS.lease)
-    assert found.is_ready
-    assert (found.queue_depth, found.queued, found.running, found.workers) == (3, 2, 1, {"a:1": 3})
-    assert found.oldest_queued == pytest.approx(60, abs=5)
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(_env_file=None, data_dir=tmp_path)  # type: ignore[call-arg]
 
 
-async def test_nothing_to_do_is_healthy(database: Database) -> None:
-    found = await health.look(database, EmbeddedQueue(), SETTINGS.lease)
-    assert (found.is_ready, found.queued, found.oldest_queued, found.workers) == (True, 0, None, {})
+@pytest.fixture
+async def gone() -> AsyncIterator[Database]:
+    """A database that nobody can reach."""
+    database = Database(f"postgresql+asyncpg://x@127.0.0.1:{free_port()}/x")
+    yield database
+    await database.close()
+
+
+def look(
+    settings: Settings, database: Database, queue: EmbeddedQueue | None = None, role: str = "worker"
+) -> Health:
+    storage = LocalStorage(settings.files_folder)
+    return Health(settings, database, queue or EmbeddedQueue(), storage, NEEDS[role])
 
 
 @pytest.mark.parametrize("queue", [BrokenQueue(), SilentQueue()])
-async def test_a_queue_that_is_down_is_named_and_the_rest_is_told(
-    database: Database, queue: EmbeddedQueue, monkeypatch: pytest.MonkeyPatch
+async def test_a_broker_that_is_down_stops_workers_only(
+    settings: Settings, database: Database, queue: EmbeddedQueue
 ) -> None:
-    monkeypatch.setattr(health, "PATIENCE", 0.2)
-    await make_job(database)
-    found = await health.look(database, queue, SETTINGS.lease)
-    assert not found.is_ready
-    assert found.queue and found.queue.endswith("it does not answer")
-    assert (found.database, found.queued) == (None, 1)
+    reports = (look(settings, database, queue, role).report() for role in ("worker", "web", "bots"))
+    worker, *others = await asyncio.gather(*reports)
+    assert worker.status == "failing" and not worker.is_ready
+    assert worker.checks["broker"].reason.endswith("it does not answer.")
+    assert worker.checks["database"].ok, "the rest is told"
+    assert [report.status for report in others] == ["warning", "warning"]
 
 
-async def test_a_database_that_is_down_is_named_and_the_rest_is_told() -> None:
-    database = Database(f"postgresql+asyncpg://x@127.0.0.1:{free_port()}/x")
-    found = await health.look(database, EmbeddedQueue(), SETTINGS.lease)
-    await database.close()
-    assert not found.is_ready
-    assert found.database and (found.queue, found.queue_depth) == (None, 0)
+@pytest.mark.parametrize("role", ["web", "bots", "worker"])
+async def test_nothing_goes_without_a_database(settings: Settings, gone: Database, role: str) -> None:
+    report = await look(settings, gone, role=role).report()
+    assert report.status == "failing"
+    assert not report.checks["database"].ok and not report.checks["workers"].ok
+    assert report.checks["broker"].ok
 
 
-@pytest.mark.parametrize(("lease", "silence"), [(600.0, 16), (2.0, 1.5)])
-async def test_a_worker_is_missed_soon_however_long_leases_are(
-    database: Database, lease: float, silence: float
+async def test_a_folder_that_takes_no_files_stops_who_serves_or_stores_them(
+    settings: Settings, database: Database
 ) -> None:
-    async with database.write() as session:
-        await presence.sign(session, "a:1", 3)
-        await session.execute(update(presence.WorkerSign).values(seen_at=db_now(-silence)))
-    assert (await health.look(database, EmbeddedQueue(), lease)).workers == {}
+    settings.files_folder.parent.mkdir(exist_ok=True)
+    settings.files_folder.write_text("a file where the folder should be")
+    for role, status in (("web", "failing"), ("worker", "failing"), ("bots", "warning")):
+        report = await look(settings, database, role=role).report()
+        assert (report.status, report.checks["storage"].ok) == (status, False)
+
+
+async def test_a_full_disk_stops_workers_only(settings: Settings, database: Database) -> None:
+    full = settings.model_copy(update={"disk_reserve_gb": 10.0**9})
+    for role, status in (("worker", "failing"), ("web", "warning")):
+        report = await look(full, database, role=role).report()
+        assert (report.status, report.checks["disk"].ok) == (status, False)
+
+
+async def test_an_old_yt_dlp_is_a_warning(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "version", lambda name: "2020.01.01")
+    report = await look(settings, database).report()
+    assert report.is_ready and "days old" in report.checks["yt_dlp"].reason
+
+
+async def test_no_worker_is_a_warning_also_for_the_web(settings: Settings, database: Database) -> None:
+    report = await look(settings, database, role="web").report()
+    assert report.status == "warning" and "none running" in report.checks["workers"].reason
+
+
+async def test_a_missing_ffmpeg_stops_workers_only(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks.shutil, "which", lambda name: None)
+    for role, status in (("worker", "failing"), ("bots", "warning")):
+        report = await look(settings, database, role=role).report()
+        assert (report.status, report.checks["ffmpeg"].ok) == (status, False)
+
+
+async def test_many_who_ask_at_once_cost_one_question() -> None:
+    asked = 0
+
+    async def question() -> int:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0.05)
+        return asked
+
+    kept = Kept(question, 3600)
+    assert set(await asyncio.gather(*(kept.get() for _ in range(50)))) == {1}
+    assert await kept.get() == 1, "and is kept"
+    fresh = Kept(question, 0)
+    assert [await fresh.get(), await fresh.get()] == [2, 3]
+
+
+async def test_who_gives_up_asking_takes_the_answer_from_nobody() -> None:
+    go = asyncio.Event()
+
+    async def question() -> str:
+        await go.wait()
+        return "answer"
+
+    kept = Kept(question, 3600)
+    hasty, patient = asyncio.create_task(kept.get()), asyncio.create_task(kept.get())
+    await asyncio.sleep(0)
+    hasty.cancel()
+    go.set()
+    assert await patient == "answer"
+
+
+async def test_a_failure_is_kept_no_longer_than_an_answer() -> None:
+    outcomes: list[Callable[[], Awaitable[int]]] = []
+
+    async def question() -> int:
+        return await outcomes.pop(0)()
+
+    async def fails() -> int:
+        raise OSError("away")
+
+    async def works() -> int:
+        return 7
+
+    outcomes += [fails, works]
+    kept = Kept(question, 0)
+    with pytest.raises(OSError, match="away"):
+        await kept.get()
+    assert await kept.get() == 7
+
+
+def test_workers_without_room_are_named() -> None:
+    assert checks.workers({"a:1": 3, "b:2": 2}) == Finding("workers", "2 running, 5 jobs at once")
+    assert "b:2" in checks.workers({"a:1": 3, "b:2": 0}).advice

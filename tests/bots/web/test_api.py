@@ -59,6 +59,8 @@ async def running(folder: Path, **values: object) -> AsyncIterator[Endpoint]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = int(listener.getsockname()[1])
         async with open_parts(settings) as parts:
+            monitor = Monitor(settings, NEEDS["web"])
+            monitor.watch(parts.database, parts.queue, parts.storage)
             app = create_app(
                 settings,
                 parts.database,
@@ -67,6 +69,7 @@ async def running(folder: Path, **values: object) -> AsyncIterator[Endpoint]:
                 parts.links,
                 parts.intake,
                 parts.follower,
+                monitor,
             )
             server = uvicorn.Server(
                 uvicorn.Config(app, log_config=None, lifespan="off", ws="websockets-sansio")
