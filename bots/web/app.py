@@ -77,13 +77,16 @@ def create_app(
 
 
 def _finder(database: Database) -> FindArtifact:
-    """What the database knows of an artifact that may still be fetched."""
+    """What the database knows of an artifact; None also for one whose file was lost."""
 
     async def find_artifact(artifact_id: UUID) -> ServedFile | None:
         async with database.read() as session:
-            wanted = select(Artifact).where(Artifact.id == artifact_id, Artifact.deleted_at.is_(None))
-            artifact = await session.scalar(wanted.where(Artifact.expires_at > db_now()))
-        if artifact is None:
+            known = select(Artifact, Artifact.expires_at <= db_now()).where(Artifact.id == artifact_id)
+            found = (await session.execute(known)).one_or_none()
+        if found is None:
+            return None
+        artifact, expired = found
+        if artifact.deleted_at is not None and not expired:
             return None
         return ServedFile(
             key=artifact.storage_key,
@@ -92,6 +95,7 @@ def _finder(database: Database) -> FindArtifact:
             sha256=artifact.sha256,
             size=artifact.size,
             revoked=artifact.revoked_at is not None,
+            expired=expired,
         )
 
     return find_artifact

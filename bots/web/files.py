@@ -64,7 +64,10 @@ _SHOWABLE = re.compile(
 
 @dataclass(frozen=True)
 class ServedFile:
-    """What the database knows of an artifact. `size` is in bytes, `sha256` is lower-case hex."""
+    """What the database knows of an artifact. `size` is in bytes, `sha256` is lower-case hex.
+
+    `expired`: it was kept as long as it was to be; `revoked` also says that it is not to be had.
+    """
 
     key: str
     file_name: str
@@ -72,6 +75,7 @@ class ServedFile:
     sha256: str
     size: int
     revoked: bool = False
+    expired: bool = False
 
 
 FindArtifact = Callable[[UUID], Awaitable[ServedFile | None]]
@@ -90,6 +94,8 @@ def files_router(links: Links, storage: Storage, find_artifact: FindArtifact) ->
         artifact = await find_artifact(claim.artifact_id)
         if artifact is None or artifact.revoked:
             return problem(request, NOT_FOUND)
+        if artifact.expired:
+            return problem(request, EXPIRED)
         return await _serve_artifact(request, storage, artifact, claim)
 
     router = APIRouter()
