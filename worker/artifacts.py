@@ -124,6 +124,8 @@ async def store_all(
             progress=shares.of(number),
         )
         artifacts.insert(0, _artifact(draft, stored, fence, retention))
+    for artifact in artifacts:  # a job's files are shown in the order of their ids
+        artifact.id = new_id()
     return artifacts
 
 
@@ -171,7 +173,6 @@ def _label(draft: Draft, fence: Fence) -> Label:
 
 def _artifact(draft: Draft, stored: StoredFile, fence: Fence, retention: int) -> Artifact:
     return Artifact(
-        id=new_id(),
         job_id=fence.job_id,
         kind=draft.kind,
         format=draft.format,
