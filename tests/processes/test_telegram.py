@@ -62,11 +62,11 @@ class Town:
         assert process.runs(), process.log.read_text()
         return process
 
-    async def workers(self, count: int = 2, lease: str = LONG_LEASE) -> list[Process]:
+    async def workers(self, count: int, lease: str = LONG_LEASE) -> list[Process]:
         """So many, once they work."""
         return await asyncio.to_thread(self.cluster.workers, count, LEASE=lease)
 
-    async def opens(self, workers: int = 2, lease: str = LONG_LEASE) -> tuple[Process, list[Process]]:
+    async def opens(self, workers: int, lease: str = LONG_LEASE) -> tuple[Process, list[Process]]:
         """Bots, which make the tables, then workers."""
         return await self.bots(), await self.workers(workers, lease)
 
@@ -117,7 +117,7 @@ async def town(cluster: Cluster) -> AsyncIterator[Town]:
 
 
 async def test_a_link_becomes_a_question_and_the_answer_a_film_that_plays(town: Town, tmp_path: Path) -> None:
-    await town.opens()
+    await town.opens(1)
     await town.chat.sends(town.cluster.site.url("/hls/master.m3u8"))
     question = await town.shows(lambda shown: "Audio" in shown.labels)
     assert [label.split(" ")[0] for label in question.labels] == ["720p", "360p", "Audio", "Transcript"]
@@ -142,7 +142,7 @@ async def test_a_link_becomes_a_question_and_the_answer_a_film_that_plays(town: 
 
 
 async def test_the_bytes_of_the_site_arrive_as_they_are(town: Town) -> None:
-    await town.opens()
+    await town.opens(1)
     await town.chat.sends(f"/get {town.cluster.site.url('/watch/sample')}")
     film = await town.shows(is_film)
     assert film.media is not None and film.media.content == town.film()
@@ -152,7 +152,7 @@ async def test_the_bytes_of_the_site_arrive_as_they_are(town: Town) -> None:
 
 
 async def test_a_worker_that_dies_is_followed_by_another_in_the_same_message(town: Town) -> None:
-    _, workers = await town.opens(lease="2")
+    _, workers = await town.opens(2, lease="2")
     await town.chat.sends(f"/get {town.cluster.site.url(slowly(MEDIUM))}")
     status = await town.shows("Downloading")
     job_id = await town.running()
@@ -181,6 +181,7 @@ async def asked_while_nothing_answers(town: Town, applies: bool) -> tuple[Proces
     await town.until(lambda: len(town.chat.messages) == int(applies))
     assert sent.update in list(town.telegram.updates.pending.values()), "it is not confirmed"
     await town.kill(bots)
+    town.cluster.forget_claims()
     return bots, sent
 
 
@@ -209,8 +210,8 @@ async def test_bots_killed_before_a_post_is_noted_post_again_but_bring_one_resul
 
 
 async def test_bots_killed_while_a_film_is_sent_bring_it_once(town: Town) -> None:
+    bots, _ = await town.opens(1)
     for applies in (False, True):
-        bots, _ = await town.opens(1)
         town.telegram.hang_next("editMessageMedia", applies=applies)
         sent = len(town.telegram.made("editMessageMedia"))
         await town.chat.sends(f"/get {town.cluster.link()}")
@@ -221,10 +222,8 @@ async def test_bots_killed_while_a_film_is_sent_bring_it_once(town: Town) -> Non
         request = town.rows("requests")[-1]
         assert request["delivery"] == "pending"
         town.cluster.forget_claims()
-        await town.bots()
+        bots = await town.bots()
         await town.until(lambda: town.rows("requests")[-1]["delivery"] == "delivered")
-        for process in town.cluster.processes:
-            await asyncio.to_thread(process.end)
     assert [is_film(one) for one in town.chat.messages] == [True, True]
     assert [one.media.content == town.film() for one in town.chat.messages if one.media] == [True, True]
     assert len(town.rows("requests")) == 2
