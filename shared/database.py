@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import BindParameter, DateTime, Dialect, Float, Table, event, literal
+from sqlalchemy import BindParameter, DateTime, Dialect, Float, Table, event, literal, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -17,6 +19,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
+
+from shared import sqlite as sqlite_driver
 
 log = logging.getLogger(__name__)
 
@@ -86,12 +90,19 @@ class Database:
     """
 
     def __init__(self, url: str, *, pool_size: int = 20) -> None:
-        self.engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_use_lifo=True)
-        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        driver = {"async_creator": self._connect_sqlite} if self.is_sqlite else {}
+        self.engine = create_async_engine(
+            url, pool_size=pool_size, max_overflow=0, pool_use_lifo=True, **driver
+        )
         self._writer = asyncio.Lock()
         if self.is_sqlite:
             event.listen(self.engine.sync_engine, "connect", _configure_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+
+    def _connect_sqlite(self) -> sqlite_driver.Connection:
+        places, options = self.engine.dialect.create_connect_args(self.engine.url)
+        return sqlite_driver.Connection(partial(sqlite3.connect, *places, **options))
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
