@@ -53,6 +53,8 @@ async def running_slack(
 
         def on_ready() -> None:
             clients[PLATFORM] = paced
+            if deliverer is not None:
+                deliverer.nudge()  # what ended while nobody could be told
 
         life = SlackLife(settings, session, app, replies, herald, on_ready)
         await stack.enter_async_context(life.living())

@@ -57,5 +57,7 @@ def _life(parts: Parts, clients: dict[str, MessageClient], deliverer: Deliverer 
 
     def on_ready() -> None:
         clients[PLATFORM] = paced
+        if deliverer is not None:
+            deliverer.nudge()  # what ended while nobody could be told
 
     return TelegramLife(settings, bot, database, talk, replies, access, herald, on_ready)
