@@ -173,7 +173,7 @@ resource "aws_cloudwatch_metric_alarm" "tasks" {
 resource "aws_cloudwatch_metric_alarm" "errors" {
   for_each = local.services
 
-  alarm_name          = "${var.name}-${each.key}-errors"
+  alarm_name          = "${var.name}-${each.key}-log"
   alarm_description   = "linkferry ${each.key} logs errors."
   namespace           = aws_cloudwatch_log_metric_filter.errors[each.key].metric_transformation[0].namespace
   metric_name         = aws_cloudwatch_log_metric_filter.errors[each.key].metric_transformation[0].name

@@ -1,3 +1,13 @@
+output "name" {
+  description = "What the cluster is called, and where everything's names begin."
+  value       = var.name
+}
+
+output "region" {
+  description = "The region of everything."
+  value       = var.region
+}
+
 output "balancer_dns_name" {
   description = "Where the domain name has to point: an alias or a CNAME record."
   value       = aws_lb.web.dns_name
@@ -23,12 +33,21 @@ output "secrets_to_fill" {
   value       = [for secret in aws_secretsmanager_secret.given : secret.name]
 }
 
-output "run_task" {
-  description = "What `aws ecs run-task --cli-input-json` needs to run migrate, or a command with a worker's rights."
-  value = {
-    for name in ["migrate", "worker"] : name => jsonencode({
+output "run_migrate" {
+  description = "What `aws ecs run-task` needs to run linkferry migrate; task.sh uses it."
+  value       = jsonencode(local.run_task["migrate"])
+}
+
+output "run_worker" {
+  description = "The same for any other command, with what a worker has."
+  value       = jsonencode(local.run_task["worker"])
+}
+
+locals {
+  run_task = {
+    for name in ["migrate", "worker"] : name => {
       cluster        = aws_ecs_cluster.main.name
-      taskDefinition = aws_ecs_task_definition.process[name].arn
+      taskDefinition = aws_ecs_task_definition.process[name].family # its newest revision
       launchType     = "FARGATE"
       networkConfiguration = {
         awsvpcConfiguration = {
@@ -37,6 +56,6 @@ output "run_task" {
           assignPublicIp = "DISABLED"
         }
       }
-    })
+    }
   }
 }
