@@ -21,6 +21,7 @@ from shared.chat.port import ChatMoved, MessageGone, Throttled
 from shared.database import Database
 from shared.models import Request
 from shared.results import JobView
+from shared.telemetry import log_context
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,10 @@ class Herald:
 
     async def run(self) -> None:
         """Show until cancelled; outages are outlived."""
+        with log_context(platform=self._platform):
+            await self._run()
+
+    async def _run(self) -> None:
         async with asyncio.TaskGroup() as group:
             try:
                 await self._keep_looking(group)
@@ -96,7 +101,8 @@ class Herald:
             view = views.get(request.job_id)
             if view is not None and view.state.is_active and self._is_due(request, view):
                 self._busy.add(request.id)
-                call = group.create_task(self._call(request, view))
+                with log_context(request_id=request.id, job_id=request.job_id):
+                    call = group.create_task(self._call(request, view))
                 self._calls.add(call)
                 call.add_done_callback(self._calls.discard)
         return now

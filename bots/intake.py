@@ -1,5 +1,6 @@
 """Command -> request + job + outbox row, in one transaction. The only way work enters Linkferry."""
 
+import logging
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
@@ -18,6 +19,9 @@ from shared.outbox import Outbox
 from shared.queue import Queue
 from shared.settings import Settings
 from shared.storage import Storage
+from shared.telemetry import log_context
+
+log = logging.getLogger(__name__)
 
 _STORE = insert(table(Request))
 
@@ -78,6 +82,10 @@ class Intake:
                 continue
             if submitted is not None:
                 self._outbox.nudge()
+                with log_context(
+                    request_id=submitted.request_id, job_id=submitted.job_id, platform=origin.platform
+                ):
+                    log.info("a request was taken in" if submitted.is_new else "a request came again")
                 return submitted
         raise LinkferryError(f"{LOOKS} looks at the same link were all out of date")
 

@@ -1,11 +1,13 @@
-"""Logging: text for people, JSON for machines; the job on every line; secrets on none."""
+"""Logging: text for people, JSON for machines; what it is about on every line; secrets on none."""
 
 import logging
 import re
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType, TracebackType
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
@@ -15,8 +17,10 @@ from pythonjsonlogger.json import JsonFormatter
 from shared.links import redact_tokens
 from shared.settings import Settings
 
-TEXT = "%(asctime)s %(levelname)-7s %(name)s [%(job_id)s] %(message)s"
-FIELDS = "%(asctime)s %(levelname)s %(name)s %(job_id)s %(attempt)s %(message)s"
+log = logging.getLogger(__name__)
+
+TEXT = "%(asctime)s %(levelname)-7s %(name)s [%(subject)s] %(message)s"
+FIELDS = "%(asctime)s %(levelname)s %(name)s %(message)s"
 SHORTEST_SECRET = 6  # characters; what is shorter would blacken ordinary words
 
 QUIET = (
@@ -33,26 +37,42 @@ QUIET = (
 _TELEGRAM = re.compile(r"(?<!\d)(?P<bot>\d{5,}):[A-Za-z0-9_-]{30,}|(?<=/bot)(?P<number>\d+):[^/\s\"']+")
 _SLACK = re.compile(r"(?P<kind>xox[a-z](?:\.xox[a-z])?|xapp)-[A-Za-z0-9%_-]{6,}")
 
-_job: ContextVar[tuple[str, int] | None] = ContextVar("job", default=None)
+_OF_A_PLATFORM = re.compile(r"\b(telegram|slack)(?=[._]|$)")  # a logger's name
+
+_subject: ContextVar[Mapping[str, str | int]] = ContextVar("subject", default=MappingProxyType({}))
 
 
 @contextmanager
-def job_context(job_id: UUID, attempt: int) -> Iterator[None]:
-    """Every log line written inside names the job and the attempt."""
-    token = _job.set((str(job_id), attempt))
+def log_context(
+    *,
+    job_id: UUID | None = None,
+    attempt: int | None = None,
+    request_id: UUID | None = None,
+    platform: str | None = None,
+) -> Iterator[None]:
+    """Every log line written inside names these, besides what was named outside; so do tasks begun there."""
+    named = {"job_id": job_id, "attempt": attempt, "request_id": request_id, "platform": platform}
+    told = {
+        name: value if isinstance(value, int) else str(value)
+        for name, value in named.items()
+        if value is not None
+    }
+    token = _subject.set({**_subject.get(), **told})
     try:
         yield
     finally:
-        _job.reset(token)
+        _subject.reset(token)
 
 
 class AddContext(logging.Filter):
-    """Puts the current job on a record."""
+    """Puts on a record what it is about."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Never drops a record."""
-        job = _job.get()
-        record.job_id, record.attempt = job if job else ("-", 0)
+        if of_a_platform := _OF_A_PLATFORM.search(record.name):
+            record.platform = of_a_platform[1]
+        for name, value in _subject.get().items():
+            setattr(record, name, value)
         return True
 
 
@@ -97,6 +117,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as text, without what could command the terminal: sites' words end up in it."""
+        record.subject = getattr(record, "job_id", None) or getattr(record, "request_id", "-")
         text = self._redact(super().format(record))
         return "".join(char if char.isprintable() or char in "\n\t" else "?" for char in text)
 
@@ -119,7 +140,7 @@ class JsonLines(JsonFormatter):
 
 
 def set_up_logging(settings: Settings) -> None:
-    """Configure the root logger, once, at start."""
+    """Configure the root logger, once, at start. Whatever is said past it, is brought to it."""
     handler = logging.StreamHandler(sys.stderr)
     for_people = sys.stderr.isatty() and not settings.where.is_aws
     wants_text = settings.log_format == "text" or (settings.log_format == "auto" and for_people)
@@ -129,3 +150,14 @@ def set_up_logging(settings: Settings) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for noisy in QUIET:
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda end: _log_uncaught(end.exc_type, end.exc_value, end.exc_traceback)
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
+) -> None:
+    """What would be printed as it is, with whatever secrets it holds. Of tasks, asyncio logs the same."""
+    if error is not None and not issubclass(kind, KeyboardInterrupt):
+        log.critical("ended by an error", exc_info=(kind, error, traceback))

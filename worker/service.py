@@ -17,7 +17,7 @@ from shared.jobs import Fence
 from shared.models import Job
 from shared.outbox import Outbox
 from shared.queue import Queue, Ticket
-from shared.telemetry import job_context
+from shared.telemetry import log_context
 from worker.attempt import Tools
 from worker.janitor import Janitor
 from worker.supervise import supervise
@@ -158,7 +158,7 @@ class Worker:
         """One attempt. Raises nothing but CancelledError: one job must not end the others."""
         await self._end_earlier(job.id)
         cancelled = self._cancels[job.id] = asyncio.Event()
-        with job_context(job.id, job.attempt):
+        with log_context(job_id=job.id, attempt=job.attempt):
             try:
                 await self._supervise(job, self._tools, cancelled)
             except Exception:

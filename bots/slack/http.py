@@ -14,6 +14,8 @@ from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_sdk.signature import SignatureVerifier
 
 from bots.slack.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH
+from shared.chat.slack.chats import PLATFORM
+from shared.telemetry import log_context
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,8 @@ def events_router(app: AsyncApp, signing_secret: str) -> APIRouter:
         if not _is_signed(verifier, body, request.headers):  # bolt reads the body before it checks that
             return Response(status_code=401)
         try:
-            return await handler.handle(request)
+            with log_context(platform=PLATFORM):
+                return await handler.handle(request)
         except Exception:  # of bolt, which takes apart what it is given before it begins
             log.exception("Slack signed something that is no payload of its own")
             return Response(status_code=400)

@@ -17,7 +17,9 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
+from shared.chat.slack.chats import PLATFORM
 from shared.chat.slack.web import web_client
+from shared.telemetry import log_context
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +61,8 @@ class Handler(AsyncSocketModeHandler):
         assert task is not None  # noqa: S101
         self.under_way.add(task)
         try:
-            await super().handle(client, req)
+            with log_context(platform=PLATFORM):
+                await super().handle(client, req)
         finally:
             self.under_way.discard(task)
 

@@ -11,7 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from telegram import Bot, Update
 
 from bots.telegram.handlers import NotStored
+from shared.chat.telegram import PLATFORM
 from shared.database import Database
+from shared.telemetry import log_context
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,10 @@ class Reception:
 
     async def take(self, raw: Any) -> bool:
         """True once the update is done with; False when it has to come again, as the database is away."""
+        with log_context(platform=PLATFORM):
+            return await self._take(raw)
+
+    async def _take(self, raw: Any) -> bool:
         try:
             update = Update.de_json(raw, self._bot)
             if not isinstance(update.update_id, int):

@@ -16,6 +16,7 @@ from shared.database import Database, Together
 from shared.errors import FAILURES, Code
 from shared.models import Job, JobState, Request
 from shared.results import JobView, Results, error_view
+from shared.telemetry import log_context
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,8 @@ class Deliverer:
                 self.nudge()  # there is room again
             under_way.discard(task)
 
-        task = group.create_task(self._deliver(request, job))
+        with log_context(request_id=request.id, job_id=request.job_id, platform=request.platform):
+            task = group.create_task(self._deliver(request, job))
         under_way.add(task)
         task.add_done_callback(is_over)
 

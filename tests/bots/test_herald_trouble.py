@@ -9,7 +9,9 @@ from shared.chat.port import ChatMoved, MessageGone, Throttled
 from shared.models import Request
 from shared.results import JobView
 from tests.bots.scene import Outage, Scene, hows
+from tests.journeys.chat import PLATFORM
 from tests.journeys.service import until
+from tests.subjects import recorded, subject
 
 
 async def test_a_post_that_could_not_be_noted_is_noted_later_and_not_made_again(
@@ -50,6 +52,16 @@ async def test_a_call_that_failed_is_made_again_with_what_is_true_then(
         await scene.posted(request)
     assert scene.chat.errors == []
     assert scene.chat.progress[-1:] == [5]
+
+
+async def test_what_is_logged_of_a_call_names_whom_it_was_for(scene: Scene) -> None:
+    request = await scene.request(job := await scene.job())
+    scene.chat.errors = [ConnectionError("no answer")]
+    with recorded() as records:
+        async with scene.herald():
+            await scene.posted(request)
+    told = subject(records, "its message could not be shown")
+    assert told == {"platform": PLATFORM, "request_id": str(request), "job_id": str(job)}
 
 
 async def test_a_chat_that_wants_rest_holds_up_no_other(scene: Scene) -> None:

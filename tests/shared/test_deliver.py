@@ -25,6 +25,7 @@ from shared.results import JobView, Results
 from shared.settings import Settings
 from tests.journeys.chat import PLATFORM, Fault, RecordingChat
 from tests.journeys.service import until
+from tests.subjects import recorded, subject
 
 
 class StubbornChat(RecordingChat):
@@ -150,6 +151,19 @@ async def test_a_refused_edit_is_tried_again_later_and_then_never_more(post: Pos
     assert post.chat.calls == 3
     assert len(post.chat.results(request)) == 1
     assert await post.pending() == 0
+
+
+async def test_what_is_logged_of_a_delivery_names_it(post: Post) -> None:
+    (request,) = await post.finished_job("m1")
+    post.chat.faults = [Fault.REFUSED]
+    with recorded() as records:
+        await post.deliver_all()
+    job = (await post.row(request)).job_id
+    assert subject(records, "the final edit failed") == {
+        "platform": PLATFORM,
+        "request_id": str(request),
+        "job_id": str(job),
+    }
 
 
 async def test_an_edit_whose_answer_was_lost_shows_the_same_once_more(post: Post) -> None:

@@ -1,13 +1,21 @@
 """Logs: who reads them must learn neither a key nor a link."""
 
+import asyncio
+import gc
 import io
 import json
 import logging
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
+import uvloop
 
 from shared.links import Links
 from shared.settings import Settings
@@ -16,7 +24,7 @@ from shared.telemetry import (
     AddContext,
     JsonLines,
     TextFormatter,
-    job_context,
+    log_context,
     redact_chat_tokens,
     redactor,
     secrets_of,
@@ -45,7 +53,7 @@ def logged(formatter: logging.Formatter) -> str:
     handler.addFilter(AddContext())
     logger = logging.Logger("test")
     logger.addHandler(handler)
-    with job_context(UUID(int=7), 2):
+    with log_context(job_id=UUID(int=7), attempt=2):
         try:
             raise ValueError(f'cannot fetch "{LINK}\\" with api-key-22 at p@ssword')
         except ValueError as error:
@@ -125,15 +133,130 @@ def test_ordinary_words_stay() -> None:
     assert redact_chat_tokens(text) == text.replace("/bot7:x", "/bot7:[token]")
 
 
-def test_what_chat_libraries_chat_about_is_not_logged(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def lines(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[Any]]]:
+    """What a process with these settings has written to its log, as JSON."""
+    out = io.StringIO()
     root = logging.getLogger()
     monkeypatch.setattr(root, "handlers", [])
     monkeypatch.setattr(root, "level", root.level)
+    for module, name in ((sys, "excepthook"), (threading, "excepthook"), (sys, "stderr")):
+        monkeypatch.setattr(module, name, out if name == "stderr" else getattr(module, name))
     for name in QUIET:
         monkeypatch.setattr(logging.getLogger(name), "level", logging.NOTSET)
     set_up_logging(settings)
+    yield lambda: [json.loads(line) for line in out.getvalue().splitlines()]
+    logging.captureWarnings(False)
+
+
+@pytest.mark.usefixtures("lines")
+def test_what_chat_libraries_chat_about_is_not_logged() -> None:
     for name in ("httpx", "httpcore", "telegram.Bot", "slack_bolt.App", "slack_sdk.web", "aiohttp.access"):
         assert not logging.getLogger(name).isEnabledFor(logging.INFO), name
         assert logging.getLogger(name).isEnabledFor(logging.WARNING), name
+
+
+JOB, REQUEST = UUID(int=7), UUID(int=8)
+Lines = Callable[[], list[Any]]
+
+
+async def test_every_line_names_what_it_is_about(lines: Lines) -> None:
+    log = logging.getLogger("shared.chat.deliver")
+    log.info("nothing")
+    with log_context(platform="telegram", request_id=REQUEST):
+        with log_context(job_id=JOB, attempt=0):
+            log.info("everything")
+            begun_inside = asyncio.create_task(asyncio.to_thread(log.info, "elsewhere"))
+        log.info("less")
+    await begun_inside
+    nothing, everything, less, elsewhere = lines()
+    subject = {"platform": "telegram", "request_id": str(REQUEST)}
+    whole = subject | {"job_id": str(JOB), "attempt": 0}
+    bare = {"time", "level", "name", "message"}
+    assert nothing.keys() == bare, "and nothing that does not apply"
+    assert [{name: line[name] for name in line.keys() - bare} for line in (everything, less, elsewhere)] == [
+        whole,
+        subject,
+        whole,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "platform"),
+    [
+        ("bots.telegram.life", "telegram"),
+        ("telegram.ext", "telegram"),
+        ("shared.chat.slack.web", "slack"),
+        ("slack_bolt.App", "slack"),
+        ("bots.web.api", None),
+        ("somebody.slackers", None),
+    ],
+)
+def test_what_only_one_platform_says_is_of_that_platform(
+    lines: Lines, name: str, platform: str | None
+) -> None:
+    logging.getLogger(name).warning("a line")
+    assert lines()[0].get("platform") == platform
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_what_a_task_raises_that_nobody_awaits_is_a_line_without_secrets(
+    lines: Lines, run: Callable[..., None]
+) -> None:
+    async def forget_a_task() -> None:
+        async def fail() -> None:
+            raise RuntimeError("the key was api-key-22")
+
+        with log_context(job_id=JOB):
+            task = asyncio.create_task(fail())
+        await asyncio.wait([task])
+        del task
+        gc.collect()
+
+    run(forget_a_task())
+    (line,) = lines()
+    assert (line["level"], line["name"]) == ("ERROR", "asyncio")
+    assert "RuntimeError: the key was [secret]" in line["exc_info"] and "api-key-22" not in str(line)
+
+
+def test_threads_warnings_and_what_ends_the_process_are_lines_without_secrets(lines: Lines) -> None:
+    def fail() -> None:
+        raise RuntimeError("p@ssword")
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    warnings.showwarning("p@ssword is old", UserWarning, "file.py", 1)
+    try:
+        fail()
+    except RuntimeError as error:
+        sys.excepthook(RuntimeError, error, error.__traceback__)
+    in_thread, warned, at_the_end = lines()
+    assert "[secret]" in in_thread["exc_info"] and "[secret]" in at_the_end["exc_info"]
+    assert warned["name"] == "py.warnings" and "[secret] is old" in warned["message"]
+    assert "p@ssword" not in str(lines())
+
+
+@pytest.mark.parametrize(
+    "name", ["uvicorn.error", "aio_pika.robust_connection", "sqlalchemy.pool", "a.new.one"]
+)
+def test_libraries_write_through_the_same_handler(lines: Lines, name: str) -> None:
+    logging.getLogger(name).error("connecting with %s", "p%40ssword", exc_info=ValueError("p@ssword"))
+    (line,) = lines()
+    assert (line["name"], line["message"]) == (name, "connecting with [secret]")
+    assert "p@ssword" not in str(line)
+
+
+def test_lines_for_people_name_the_job_or_else_the_request() -> None:
+    formatter = TextFormatter(redactor(set()))
+
+    def written() -> str:
+        record = logging.LogRecord("a.module", logging.INFO, "", 0, "words", (), None)
+        AddContext().filter(record)
+        return formatter.format(record).partition("a.module ")[2]
+
+    assert written() == "[-] words"
+    with log_context(request_id=REQUEST):
+        assert written() == f"[{REQUEST}] words"
+        with log_context(job_id=JOB):
+            assert written() == f"[{JOB}] words"

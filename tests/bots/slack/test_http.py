@@ -1,5 +1,6 @@
 """HTTP mode: what Slack posts, signed, to the web endpoint of `up` or of `web`."""
 
+import logging
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import pytest_asyncio
 from fastapi import APIRouter, FastAPI
 
+from bots.desk import Desk
 from bots.slack.http import MAX_BODY
 from linkferry.chats import running_chats
 from linkferry.compose import open_parts
@@ -16,6 +18,7 @@ from shared.settings import Settings
 from tests.bots.scene import Outage
 from tests.bots.slack.conftest import Chatting, chat_in, chatting, double, eventually, settings_for
 from tests.slack.double import SlackDouble
+from tests.subjects import recorded, subject
 
 LINK = "https://example.com/watch?v=abc123"
 URL = "http://ferry.test/slack/events"
@@ -64,6 +67,21 @@ async def test_everything_arrives(chat: Chatting) -> None:
     await chat.ann.submits(await chat.ann.sees_modal(), {"Link": f"{LINK}4", "Where to post": chat.channel})
     assert len(await chat.requests()) == 4
     assert chat.slack.socket.urls == 0
+
+
+async def test_what_is_logged_while_an_event_is_handled_names_slack(
+    chat: Chatting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = Desk.take
+
+    async def talkative(*given: Any) -> Any:
+        logging.getLogger("shared.anything").warning("somebody asks")
+        return await take(*given)
+
+    monkeypatch.setattr(Desk, "take", talkative)
+    with recorded() as records:
+        assert (await chat.ann.runs(f"/get {LINK}", chat.channel)).is_acked
+    assert subject(records, "somebody asks") == {"platform": "slack"}
 
 
 async def test_a_command_delivered_three_times_is_one_request(chat: Chatting) -> None:

@@ -1,6 +1,7 @@
 """Polling: what is not stored is not confirmed, and nothing else stops it."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from bots.telegram.reception import Reception
 from bots.telegram.texts import LEFT_OUT
 from bots.telegram.updates import Poller, place_of
 from tests.bots.telegram.conftest import Chatting, chatting, settings_for
+from tests.subjects import recorded, subject
 from tests.telegram.double import TelegramDouble
 
 LINK = "https://example.com/watch?v=abc123"
@@ -90,6 +92,25 @@ async def test_an_update_that_only_ever_fails_is_left_out_in_the_end(
     await chat.private.shows("Queued")
     assert "fails again and again" in caplog.text and "ZeroDivisionError" in caplog.text
     await chat.telegram.until(lambda: sum(LEFT_OUT in one.text for one in chat.private.messages) == 2)
+
+
+async def test_what_is_logged_while_an_update_is_handled_names_telegram(
+    chat: Chatting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = Desk.take
+
+    async def talkative(*given: Any) -> Any:
+        logging.getLogger("shared.anything").info("somebody asks")
+        return await take(*given)
+
+    monkeypatch.setattr(Desk, "take", talkative)
+    with recorded() as records:
+        await chat.private.sends(f"/get {LINK}")
+        await chat.private.shows("Queued")
+    assert subject(records, "somebody asks") == {"platform": "telegram"}
+    (request,) = await chat.requests()
+    told = {"platform": "telegram", "request_id": str(request.id), "job_id": str(request.job_id)}
+    assert subject(records, "a request was taken in") == told
 
 
 class Line:
