@@ -64,7 +64,7 @@ async def yt_dlp() -> Finding:
         return Finding("yt-dlp", "missing.", "Install it: pip install 'yt-dlp[default]'.", fatal=True)
     age = yt_dlp_age()
     if age is not None and age > OLD_YT_DLP:
-        return Finding("yt-dlp", installed, f"It is {age} days old: pip install --upgrade yt-dlp.")
+        return Finding("yt-dlp", installed, f"It is {age} days old: the README says how to get a newer one.")
     return Finding("yt-dlp", installed)
 
 
