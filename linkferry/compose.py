@@ -24,9 +24,8 @@ from shared.settings import Settings
 from shared.storage import Storage, open_storage
 from worker.attempt import Tools
 from worker.child import ChildServer
-from worker.folders import work_root
-from worker.janitor import delete_ended_work
 from worker.service import Worker
+from worker.sweep import delete_ended_work
 
 
 @dataclass(frozen=True)
@@ -146,4 +145,4 @@ async def recover(parts: Parts) -> None:
     async with parts.database.read() as session:
         waiting = await jobs.queued_ids(session)
     await parts.queue.publish(waiting)
-    await delete_ended_work(parts.database, work_root(parts.settings))
+    await delete_ended_work(parts)

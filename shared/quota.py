@@ -75,6 +75,5 @@ async def _uses(session: AsyncSession, user_key: str, but: UUID | None) -> tuple
         .group_by(Job.id)
     )
     rows = (await session.execute(query)).all()
-    now = await session.scalar(select(db_now()))
-    assert now is not None
+    now: datetime = (await session.execute(select(db_now()))).scalar_one()
     return [Use(max(fetched, int(size)), ended_at) for fetched, size, ended_at in rows], now

@@ -250,6 +250,11 @@ class Settings(BaseSettings):
         return self.data_dir.resolve() / "files"
 
     @property
+    def scratch_folder(self) -> Path:
+        """Where copies of files in a bucket lie while somebody reads them."""
+        return self.data_dir.resolve() / "scratch"
+
+    @property
     def effective_public_url(self) -> str:
         """The public address without a trailing slash, with the default filled in."""
         return (self.public_url or f"http://localhost:{self.port}").rstrip("/")

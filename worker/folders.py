@@ -12,14 +12,9 @@ from shared.settings import Settings
 from worker.child.protocol import StreamFile
 
 
-def work_root(settings: Settings) -> Path:
-    """The folder of all of them."""
-    return settings.work_folder
-
-
 def work_dir(settings: Settings, job_id: UUID) -> Path:
     """A job's own folder."""
-    return work_root(settings) / str(job_id)
+    return settings.work_folder / str(job_id)
 
 
 @contextmanager

@@ -2,30 +2,24 @@
 
 import asyncio
 import logging
-import shutil
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from pathlib import Path
-from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import jobs, presence
-from shared.database import Database
 from shared.metrics import LEASE_STEALS
-from shared.models import JobState
 from shared.outbox import Outbox
 from shared.queue import Queue
 from worker.attempt import Tools
-from worker.folders import work_root
+from worker.sweep import sweep
 from worker.translate import Cache, cache_folder
 
 log = logging.getLogger(__name__)
 
 SWEEP_INTERVAL = 5.0  # seconds between two looks at leases and due retries
 RETENTION_INTERVAL = 300.0  # seconds between two looks at expired and orphaned files
-ORPHAN_AGE = 3600.0  # seconds before a stored file that no artifact names counts as left behind
 LOST_TICKETS = 100  # tickets made anew at once when the queue is empty but the database is not
 
 
@@ -98,58 +92,11 @@ class Janitor:
     async def _tidy(self) -> None:
         async with self._database.write() as session:
             await jobs.announce_missed(session)
-        await delete_expired(self._tools)
-        await delete_orphans(self._tools)
+        swept = [leftover async for leftover in sweep(self._tools)]
+        if swept:
+            log.info("deleted what nobody needs any more: %d files and folders", len(swept))
         settings = self._tools.settings
-        await delete_ended_work(self._database, work_root(settings))
         await asyncio.to_thread(Cache(cache_folder(settings)).sweep, settings.retention)
-
-
-async def delete_expired(tools: Tools) -> int:
-    """Delete the files whose retention is over; returns how many."""
-    async with tools.database.write() as session:
-        expired = await jobs.expire(session)
-    for key in expired:
-        await tools.storage.delete(key)
-    return len(expired)
-
-
-async def delete_orphans(tools: Tools, older_than: float = ORPHAN_AGE) -> int:
-    """Delete stored files that a crash left without an artifact; returns how many."""
-    await tools.storage.discard_unfinished(older_than)
-    now = time.time()
-    old = [found.key async for found in tools.storage.keys() if found.stored_at < now - older_than]  # noqa: SIM118
-    orphans = 0
-    for start in range(0, len(old), 500):
-        batch = old[start : start + 500]
-        async with tools.database.read() as session:
-            known = await jobs.known_keys(session, batch)
-        for key in set(batch) - known:
-            await tools.storage.delete(key)
-            orphans += 1
-    return orphans
-
-
-async def delete_ended_work(database: Database, root: Path) -> int:
-    """Delete work folders whose job has ended or never was; returns how many."""
-    removed = 0
-    for folder in await asyncio.to_thread(_folders, root):
-        async with database.read() as session:
-            state = await jobs.state_of(session, UUID(folder.name))
-        if state not in (JobState.QUEUED, JobState.RUNNING):
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-            removed += 1
-    return removed
-
-
-def _folders(root: Path) -> list[Path]:
-    def is_job(path: Path) -> bool:
-        try:
-            return path.is_dir() and bool(UUID(path.name))
-        except ValueError:
-            return False
-
-    return [path for path in root.iterdir() if is_job(path)] if root.is_dir() else []
 
 
 async def _every(seconds: float, step: Callable[[], Awaitable[None]]) -> None:

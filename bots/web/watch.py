@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import time
 from urllib.parse import urlsplit
 
@@ -27,6 +26,7 @@ from bots.web.problems import COMMON_HEADERS, EXPIRED, FILES_GONE, NOT_FOUND, pr
 from shared import jobs
 from shared.chat.words import time_words
 from shared.database import Database
+from shared.errors import JobError
 from shared.links import MAX_TTL, LinkExpired, LinkInvalid, Links, WatchClaim
 from shared.models import Artifact, ArtifactKind, Job, JobState
 from shared.settings import Settings
@@ -210,14 +210,9 @@ async def read_text(storage: Storage, artifact: Artifact) -> str | None:
     if artifact.size > MAX_TRANSCRIPT:
         return None
     try:
-        path = storage.path(artifact.storage_key)
-        if path is not None:
+        async with storage.at_hand(artifact.storage_key) as path:
             return await asyncio.to_thread(_read, path)
-        with TemporaryDirectory() as folder:
-            copy = Path(folder) / "text"
-            await storage.fetch(artifact.storage_key, copy)
-            return await asyncio.to_thread(_read, copy)
-    except (OSError, StorageError) as error:
+    except (OSError, StorageError, JobError) as error:
         log.error("a stored transcript cannot be read: %s", error)
         return None
 

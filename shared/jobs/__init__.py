@@ -14,6 +14,7 @@ from shared.jobs.ending import announce, announce_missed
 from shared.jobs.fence import Fence, LeaseLost
 from shared.jobs.keeping import (
     expire,
+    expired,
     has_files,
     known_keys,
     mark_deleted,
@@ -58,6 +59,7 @@ __all__ = [
     "enqueue",
     "eta",
     "expire",
+    "expired",
     "fail",
     "find_reusable",
     "finish",

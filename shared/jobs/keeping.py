@@ -15,6 +15,9 @@ from shared.models import Artifact, Job, JobState, Passage
 from shared.retry import MAX_CRASHES
 
 
+_OVER = Artifact.expires_at <= db_now(), Artifact.deleted_at.is_(None)
+
+
 async def requeue_expired(session: AsyncSession, *, everything: bool = False) -> list[UUID]:
     """Bring back running jobs whose lease ran out, counting a crash; returns all that changed.
 
@@ -53,16 +56,22 @@ async def queued_ids(session: AsyncSession, limit: int | None = None) -> list[UU
     return list(await session.scalars(ready.limit(limit)))
 
 
-async def expire(session: AsyncSession) -> list[str]:
-    """Give up the artifacts whose retention is over; the storage keys that are to be deleted.
+async def expire(session: AsyncSession) -> list[tuple[str, int]]:
+    """Give up the artifacts whose retention is over; storage keys that are to be deleted, with bytes.
 
     One statement: what somebody asked for again in this moment is kept.
     """
-    over = update(Artifact).where(Artifact.expires_at <= db_now(), Artifact.deleted_at.is_(None))
-    gone = over.values(deleted_at=db_now()).returning(Artifact.id, Artifact.storage_key)
+    gone = update(Artifact).where(*_OVER).values(deleted_at=db_now())
+    gone = gone.returning(Artifact.id, Artifact.storage_key, Artifact.size)
     deleted = (await session.execute(gone.execution_options(synchronize_session=False))).all()
-    await _forget(session, [artifact_id for artifact_id, _ in deleted])
-    return [key for _, key in deleted]
+    await _forget(session, [artifact_id for artifact_id, *_ in deleted])
+    return [(key, size) for _, key, size in deleted]
+
+
+async def expired(session: AsyncSession) -> list[tuple[str, int]]:
+    """What `expire` would give up now."""
+    found = await session.execute(select(Artifact.storage_key, Artifact.size).where(*_OVER))
+    return [(key, size) for key, size in found]
 
 
 async def known_keys(session: AsyncSession, keys: Sequence[str]) -> set[str]:

@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -97,11 +97,20 @@ class LocalStorage:
 
     async def discard_unfinished(self, older_than_seconds: float) -> int:
         """See `Storage.discard_unfinished`."""
-        return await asyncio.to_thread(self._discard_unfinished, time.time() - older_than_seconds)
+        return await asyncio.to_thread(self._discard_unfinished, older_than_seconds)
+
+    async def half_done(self, older_than_seconds: float) -> list[StoredKey]:
+        """See `Storage.half_done`."""
+        return await asyncio.to_thread(old_files, self._incoming, older_than_seconds)
 
     async def fetch(self, key: str, target: Path) -> None:
         """See `Storage.fetch`."""
         await asyncio.to_thread(_link_or_copy, self.path(key), target)
+
+    @asynccontextmanager
+    async def at_hand(self, key: str) -> AsyncIterator[Path]:
+        """See `Storage.at_hand`: the stored file itself."""
+        yield self.path(key)
 
     def path(self, key: str) -> Path:
         """Where the file of this key lies, or would lie."""
@@ -179,16 +188,11 @@ class LocalStorage:
                     info = path.stat(follow_symlinks=False)
                     yield StoredKey(path.relative_to(self._root).as_posix(), info.st_size, info.st_mtime)
 
-    def _discard_unfinished(self, stored_before: float) -> int:
-        removed = 0
-        if not self._incoming.is_dir():
-            return removed
-        for path in self._incoming.iterdir():
-            with suppress(FileNotFoundError):  # another sweep, or the copy was finished just now
-                if path.stat().st_mtime < stored_before:
-                    path.unlink()
-                    removed += 1
-        return removed
+    def _discard_unfinished(self, older_than_seconds: float) -> int:
+        found = old_files(self._incoming, older_than_seconds)
+        for each in found:
+            (self._incoming / each.key).unlink(missing_ok=True)
+        return len(found)
 
 
 @contextmanager
@@ -200,6 +204,18 @@ def clear_errors(what: str) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise JobError(Code.DISK_FULL, f"{what}: {error.strerror}") from error
         raise StorageError(f"{what}: {error.strerror or error}") from error
+
+
+def old_files(folder: Path, older_than_seconds: float) -> list[StoredKey]:
+    """The files directly in a folder that nobody has changed for so long; none where there is no folder."""
+    found = []
+    if folder.is_dir():
+        for path in folder.iterdir():
+            with suppress(FileNotFoundError):  # another sweep, or the copy was finished just now
+                info = path.stat(follow_symlinks=False)
+                if S_ISREG(info.st_mode) and info.st_mtime < time.time() - older_than_seconds:
+                    found.append(StoredKey(path.name, info.st_size, info.st_mtime))
+    return found
 
 
 def open_regular(path: Path) -> BufferedReader:

@@ -6,6 +6,7 @@ folder of another one: a folder cannot be a file at the same time, even where a 
 
 import re
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -119,8 +120,12 @@ class Storage(Protocol):
         """Every stored file, in no order, with its age: the orphan sweep compares it with the database."""
         ...
 
+    async def half_done(self, older_than_seconds: float) -> list[StoredKey]:
+        """What crashes left half done (copies, uploads), and how much of it is there. No key need be one."""
+        ...
+
     async def discard_unfinished(self, older_than_seconds: float) -> int:
-        """Remove what crashed `put`s left half done (copies, uploads); returns how many there were."""
+        """Remove what `half_done` finds; returns how many there were."""
         ...
 
     async def fetch(self, key: str, target: Path) -> None:
@@ -128,6 +133,15 @@ class Storage(Protocol):
 
         Raises:
             StorageError: there is no such file.
+        """
+        ...
+
+    def at_hand(self, key: str) -> AbstractAsyncContextManager[Path]:
+        """A file on this machine with the bytes, only to be read, while the block runs: maybe the stored one.
+
+        Raises:
+            StorageError: there is no such file; one that lies on this machine may just not be at the path.
+            JobError: with `DISK_FULL` when there is no room for a copy.
         """
         ...
 

@@ -15,8 +15,7 @@ from shared.database import Database
 from shared.models import Artifact, Delivery, Job, JobState, OutboxRow, Request
 from tests.chaos.chat import Message
 from worker.attempt import Tools
-from worker.folders import work_root
-from worker.janitor import delete_ended_work, delete_orphans
+from worker.sweep import delete_ended_work, delete_orphans
 
 if TYPE_CHECKING:
     from tests.chaos.cluster import Cluster
@@ -89,14 +88,13 @@ async def collect(cluster: "Cluster") -> Evidence:
     """Sweep as the janitor does now and then, and look at everything that is left."""
     async with open_parts(cluster.settings()) as parts:
         tools = Tools(parts.settings, parts.database, parts.storage, None, None)  # type: ignore[arg-type]
-        root = work_root(parts.settings)
-        swept = await delete_orphans(tools, older_than=0) + await delete_ended_work(parts.database, root)
+        swept = len(await delete_orphans(tools, older_than=0)) + len(await delete_ended_work(tools))
         async with parts.database.read() as session:
             jobs = (await session.scalars(select(Job))).all()
             requests = (await session.scalars(select(Request))).all()
             artifacts = (await session.scalars(select(Artifact))).all()
             waiting = (await what_waits(session))["outbox"]
-    stored = cluster.home.data / "files"
+    stored, root = cluster.home.data / "files", cluster.home.data / "work"
     files = [
         FileSeen(str(a.job_id), a.storage_key, a.sha256, _digest(stored / a.storage_key)) for a in artifacts
     ]

@@ -5,11 +5,8 @@ All raise SlackApiError when Slack says no, and OSError or aiohttp.ClientError w
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +15,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from shared.chat.slack.text import one_line
 from shared.chat.slack.web import TIMEOUT
-from shared.storage import Storage
 
 MAX_TITLE = 200  # characters of a file's title
 
@@ -36,19 +32,6 @@ class Place:
     key: str
     thread: str | None = None
     since: str | None = None
-
-
-@asynccontextmanager
-async def local_file(storage: Storage, key: str) -> AsyncIterator[Path]:
-    """A stored file on this machine, while the block runs. Raises StorageError."""
-    path = storage.path(key)
-    if path is not None:
-        yield path
-        return
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "file"
-        await storage.fetch(key, path)
-        yield path
 
 
 async def read_beginning(path: Path, most: int) -> str:

@@ -24,7 +24,7 @@ from sqlalchemy import delete, select
 from shared.chat.files import PLAYED, written
 from shared.chat.slack.blocks import Message
 from shared.chat.slack.errors import code_of
-from shared.chat.slack.files import Place, local_file, read_beginning, send_bytes, show_files
+from shared.chat.slack.files import Place, read_beginning, send_bytes, show_files
 from shared.chat.slack.looking import are_shown, find_message
 from shared.chat.slack.sending import send
 from shared.chat.slack.summary import Track, chapters_of, first_words, summary
@@ -132,7 +132,7 @@ class Sharing:
         ids = {}
         for each in files:
             if each.id in kept:
-                async with local_file(self._storage, kept[each.id]) as path:
+                async with self._storage.at_hand(kept[each.id]) as path:
                     ids[each.id] = await send_bytes(web, path, each.file_name)
         if ids:
             await self._note(place, ids, state)
@@ -143,7 +143,7 @@ class Sharing:
     ) -> Message:
         lines = ""
         if files[0].id in kept:
-            async with local_file(self._storage, kept[files[0].id]) as path:
+            async with self._storage.at_hand(kept[files[0].id]) as path:
                 lines = first_words(await read_beginning(path, BEGINNING))
         return summary(
             view.title or "",

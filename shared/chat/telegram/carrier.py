@@ -15,6 +15,7 @@ from shared.chat.telegram.refusals import FileRefused
 from shared.chat.telegram.render import Rows
 from shared.chat.telegram.shapes import Shape, mp4_shape
 from shared.chat.telegram.thumbnails import small_jpeg
+from shared.errors import JobError
 from shared.locks import Locks
 from shared.storage import StorageError
 
@@ -37,7 +38,7 @@ class Carrier:
             async with self._locks.of(parcel.artifact.id):
                 if not await self._again(chat_id, message_id, parcel, caption, buttons):
                     await self._upload(chat_id, message_id, parcel, caption, buttons)
-        except (FileRefused, LookupError, StorageError, FileNotFoundError) as error:
+        except (FileRefused, LookupError, StorageError, JobError, FileNotFoundError) as error:
             log.warning("artifact %s cannot be in message %s: %s", parcel.artifact.id, message_id, error)
             return False
         return True
@@ -82,7 +83,7 @@ class Carrier:
         try:
             async with self._shelf.at_hand(parcel.thumbnail.id) as path:
                 return await small_jpeg(path)
-        except (LookupError, StorageError, OSError):
+        except (LookupError, StorageError, JobError, OSError):
             return None
 
 

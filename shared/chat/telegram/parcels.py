@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from uuid import UUID
 
 from sqlalchemy import delete, select
@@ -15,6 +14,7 @@ from shared.chat.files import PLAYED, main_artifact, written
 from shared.chat.telegram import PLATFORM
 from shared.chat.telegram.markup import MAX_TEXT
 from shared.database import Database, upsert
+from shared.errors import JobError
 from shared.models import Artifact, ArtifactKind, Upload, table
 from shared.options import CaptionFormat, MediaFormat
 from shared.results import ArtifactView, JobView
@@ -87,19 +87,13 @@ class Shelf:
     async def at_hand(self, artifact_id: UUID) -> AsyncIterator[Path]:
         """A file with the artifact's bytes on this machine, as long as the block lasts.
 
-        Raises LookupError for one that is not known any more, StorageError for one that is not there.
+        Raises LookupError for one that is not known any more, otherwise as `Storage.at_hand` does.
         """
         async with self._database.read() as session:
             key = await session.scalar(select(Artifact.storage_key).where(Artifact.id == artifact_id))
         if key is None:
             raise LookupError(f"no artifact {artifact_id}")
-        path = self._storage.path(key)
-        if path is not None:
-            yield path
-            return
-        with TemporaryDirectory(prefix="linkferry-") as folder:
-            path = Path(folder, "file")
-            await self._storage.fetch(key, path)
+        async with self._storage.at_hand(key) as path:
             yield path
 
     async def text(self, artifact: ArtifactView) -> str:
@@ -109,7 +103,7 @@ class Shelf:
         try:
             async with self.at_hand(artifact.id) as path:
                 return await asyncio.to_thread(path.read_text, "utf-8", "replace")
-        except (LookupError, StorageError, OSError):
+        except (LookupError, StorageError, JobError, OSError):
             return ""
 
     async def known(self, artifact_id: UUID) -> str | None:

@@ -1,5 +1,7 @@
 """An object becomes a file; a connection that breaks off is taken up where it was."""
 
+import errno
+import os
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -7,6 +9,7 @@ from typing import Any, BinaryIO
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from shared.space import free_bytes
 from shared.storage.port import StorageError
 from shared.storage.s3.bucket import Bucket
 from shared.storage.s3.trouble import GONE, code_of, status_of
@@ -38,7 +41,7 @@ class Download:
             while True:
                 before = self._done
                 try:
-                    self._read(file)
+                    self._read(file, target)
                 except BotoCoreError:
                     failures = 1 if self._done > before else failures + 1
                     if failures >= TRIES:
@@ -47,7 +50,7 @@ class Download:
                 else:
                     return
 
-    def _read(self, file: BinaryIO) -> None:
+    def _read(self, file: BinaryIO, target: Path) -> None:
         # IfMatch: the rest must be of the same object as the beginning.
         rest: dict[str, Any] = {"Range": f"bytes={self._done}-", "IfMatch": self._etag} if self._done else {}
         try:
@@ -57,6 +60,9 @@ class Download:
                 raise StorageError(f"there is no file under {self._key}") from None
             raise
         self._etag = answer["ETag"]
+        room = free_bytes(target.parent)
+        if room is not None and room < answer["ContentLength"]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         with closing(answer["Body"]) as body:
             for block in body.iter_chunks(BLOCK):
                 if self._stop.is_set():

@@ -5,9 +5,10 @@ import contextvars
 import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -22,7 +23,7 @@ from shared.storage.s3.extras import Extras
 from shared.storage.s3.lanes import PART, SENDERS, Lanes
 from shared.storage.s3.signing import Presigner, Signer, open_signer
 from shared.storage.s3.trouble import clear_errors
-from shared.storage.s3.unfinished import abort, unfinished_uploads
+from shared.storage.s3.unfinished import Unfinished, abort, parts_of, unfinished_uploads
 from shared.storage.s3.upload import Upload, Wish
 
 log = logging.getLogger(__name__)
@@ -45,10 +46,13 @@ class S3Storage:
         *,
         part: int = PART,
         kept_unfinished: float = KEPT_UNFINISHED,
+        scratch: Path | None = None,
     ) -> None:
+        """`scratch` is a folder for copies that are at hand for a while; by default the system's."""
         self._bucket = bucket
         self._signer = signer or Presigner(bucket)
         self._kept_unfinished = kept_unfinished
+        self._scratch = scratch or Path(gettempdir(), "linkferry")
         self._extras = Extras()
         self._callers = ThreadPoolExecutor(CALLERS, "s3")
         self._senders = ThreadPoolExecutor(SENDERS, "s3-part")
@@ -58,7 +62,7 @@ class S3Storage:
     def of(cls, settings: Settings) -> "S3Storage":
         """The storage of the settings. Raises ConfigError. Asks nothing of S3; takes 0.2 s of a thread."""
         bucket = open_bucket(settings)
-        return cls(bucket, open_signer(settings, bucket))
+        return cls(bucket, open_signer(settings, bucket), scratch=settings.scratch_folder)
 
     async def check(self) -> None:
         """Raises BucketMisconfigured when something must be changed, StorageError when S3 is away."""
@@ -164,12 +168,33 @@ class S3Storage:
 
     async def discard_unfinished(self, older_than_seconds: float) -> int:
         """See `Storage.discard_unfinished`. Uploads are kept for a day at least: they can be gone on with."""
-        age = timedelta(seconds=max(older_than_seconds, self._kept_unfinished))
-        return await self._call("cannot abort old uploads", self._abort_older, datetime.now(UTC) - age)
+        return await self._call("cannot abort old uploads", self._discard_older, older_than_seconds)
 
-    def _abort_older(self, limit: datetime) -> int:
+    def _discard_older(self, age: float) -> int:
+        copies = local.old_files(self._scratch, age)
+        for copy in copies:
+            (self._scratch / copy.key).unlink(missing_ok=True)
+        return len(copies) + sum(abort(self._bucket, upload) for upload in self._older(age))
+
+    async def half_done(self, older_than_seconds: float) -> list[StoredKey]:
+        """See `Storage.half_done`: what `discard_unfinished` would remove."""
+        return await self._call("cannot list uploads", self._look_at_older, older_than_seconds)
+
+    def _look_at_older(self, age: float) -> list[StoredKey]:
+        uploads = [
+            StoredKey(
+                upload.key.removeprefix(self._bucket.prefix),
+                sum(part.size for part in parts_of(self._bucket, upload).values()),
+                upload.begun.timestamp(),
+            )
+            for upload in self._older(age)
+        ]
+        return [*local.old_files(self._scratch, age), *uploads]
+
+    def _older(self, age: float) -> list[Unfinished]:
+        limit = datetime.now(UTC) - timedelta(seconds=max(age, self._kept_unfinished))
         found = unfinished_uploads(self._bucket, self._bucket.prefix)
-        return sum(abort(self._bucket, upload) for upload in found if upload.begun <= limit)
+        return [upload for upload in found if upload.begun <= limit]
 
     async def fetch(self, key: str, target: Path) -> None:
         """See `Storage.fetch`: always a copy."""
@@ -190,6 +215,16 @@ class S3Storage:
                 temporary.replace(target)
             finally:
                 temporary.unlink(missing_ok=True)
+
+    @asynccontextmanager
+    async def at_hand(self, key: str) -> AsyncIterator[Path]:
+        """See `Storage.at_hand`: a copy, that an hour after a crash is swept away."""
+        copy = self._scratch / uuid4().hex
+        try:
+            await self.fetch(key, copy)
+            yield copy
+        finally:
+            await asyncio.to_thread(copy.unlink, missing_ok=True)
 
     def path(self, key: str) -> None:
         """Always None: the bytes are elsewhere."""

@@ -16,7 +16,7 @@ from tests.bots.web.test_api import Endpoint, running
 from tests.bots.web.test_watch import ENGLISH, FILM, HTML
 from tests.bots.web.watching import add_job, page_path
 from worker.attempt import Tools
-from worker.janitor import delete_expired
+from worker.sweep import delete_expired
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ async def test_links_say_that_they_have_expired_and_the_files_go(web: Endpoint) 
         )
     before = await said(web, link)
     tools = Tools(web.parts.settings, web.parts.database, web.parts.storage, None, None)  # type: ignore[arg-type]
-    assert await delete_expired(tools) == 1 + len(ENGLISH)
+    assert len(await delete_expired(tools)) == 1 + len(ENGLISH)
     after = await said(web, link)
     assert before == after
     assert before[0] == 410 and "This link has expired." in before[1]

@@ -86,7 +86,7 @@ def s3_settings(url: str, **more: Any) -> Settings:
 
 
 @pytest.fixture
-def open_one(faulty: FaultyS3) -> Iterator[Callable[..., S3Storage]]:
+def open_one(faulty: FaultyS3, tmp_path: Path) -> Iterator[Callable[..., S3Storage]]:
     """Opens storages behind the proxy, in one new bucket, as processes of their own would."""
     settings = s3_settings(faulty.url)
     bucket = open_bucket(settings)
@@ -95,7 +95,9 @@ def open_one(faulty: FaultyS3) -> Iterator[Callable[..., S3Storage]]:
 
     def open_storage(kept_unfinished: float = 0, **more: Any) -> S3Storage:
         changed = settings.model_copy(update=more)
-        storage = S3Storage(open_bucket(changed), part=PART, kept_unfinished=kept_unfinished)
+        storage = S3Storage(
+            open_bucket(changed), part=PART, kept_unfinished=kept_unfinished, scratch=tmp_path / "scratch"
+        )
         opened.append(storage)
         return storage
 

@@ -8,14 +8,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
+from shared.errors import Code, JobError
 from shared.settings import Settings
 from shared.storage import Label, StorageError
-from shared.storage.s3 import S3Storage
+from shared.storage.s3 import S3Storage, download
 from shared.storage.s3.bucket import Bucket
 from tests.shared.storage.conftest import PART, MakeFile, stored_keys
 from tests.shared.storage.faulty import FaultyS3, Seen
@@ -191,6 +193,8 @@ class TestGoingOn:
         )
         assert await storage.discard_unfinished(0) == 0  # younger than a day: somebody may go on
         assert await storage.unfinished("") == [KEY]
+        [half] = await open_one(kept_unfinished=0).half_done(0)
+        assert half.key == KEY and 0 < half.size < BIG
         assert await open_one(kept_unfinished=0).discard_unfinished(0) == 1
         assert await storage.unfinished("") == []
 
@@ -380,6 +384,23 @@ class TestLinks:
         monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", end.isoformat())
         assert f"end at {end:%Y-%m-%d %H:%M} UTC" in open_one().warning()
         assert open_one().links_end() == end
+
+
+async def test_what_does_not_fit_is_not_begun_and_copies_of_a_crash_go(
+    s3: S3Storage, make_file: MakeFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await s3.put(KEY, make_file(b"film"))
+    scratch = tmp_path / "scratch"
+    async with s3.at_hand(KEY) as copy:
+        os.utime(copy, (1, 1))
+        assert [(each.key, each.size) for each in await s3.half_done(3600)] == [(copy.name, 4)]
+        assert await s3.discard_unfinished(3600) == 1
+    monkeypatch.setattr(download, "free_bytes", lambda _: 3)
+    with pytest.raises(JobError) as raised:
+        async with s3.at_hand(KEY):
+            pass
+    assert raised.value.code is Code.DISK_FULL
+    assert list(scratch.iterdir()) == []
 
 
 async def test_fetch_takes_up_a_connection_that_broke_off(

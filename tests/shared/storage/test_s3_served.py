@@ -9,7 +9,6 @@ from fastapi import FastAPI
 from bots.terminal import save_files
 from bots.web.files import ServedFile, files_router
 from linkferry import doctor
-from shared.chat.slack.files import local_file
 from shared.links import Links
 from shared.models import Artifact, ArtifactKind
 from shared.storage.s3 import S3Storage
@@ -54,7 +53,7 @@ async def test_output_and_chats_get_the_bytes(s3: S3Storage, make_file: MakeFile
     folder = tmp_path / "out"
     folder.mkdir()
     assert [path.read_bytes() async for path in save_files([artifact], s3, folder)] == [b"the film"]
-    async with local_file(s3, stored.key) as path:
+    async with s3.at_hand(stored.key) as path:
         assert path.read_bytes() == b"the film"
 
 

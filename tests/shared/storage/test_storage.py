@@ -16,7 +16,7 @@ from shared.errors import Code, JobError
 from shared.storage import InvalidKey, LocalStorage, Storage, StorageError, StoredFile
 from shared.storage.local import INCOMING
 from shared.storage.port import check_key
-from tests.shared.storage.conftest import stored_by_key, stored_keys
+from tests.shared.storage.conftest import MakeFile, stored_by_key, stored_keys
 
 BAD_KEYS = [
     "",
@@ -162,6 +162,18 @@ class TestEveryStorage:
             assert target.read_bytes() == b"newer"
         assert {path.name for path in tmp_path.iterdir()} <= {"copy", "work", "files"}
 
+    async def test_at_hand_it_is_a_file_and_afterwards_nothing_is_left(
+        self, storage: Storage, make_file: MakeFile, tmp_path: Path
+    ) -> None:
+        await storage.put("k", make_file(b"film"))
+        before = {path for path in tmp_path.rglob("*") if path.is_file()}
+        async with storage.at_hand("k") as path:
+            assert path.read_bytes() == b"film"
+        assert {path for path in tmp_path.rglob("*") if path.is_file()} == before
+        with pytest.raises((StorageError, FileNotFoundError)):
+            async with storage.at_hand("other") as path:
+                path.read_bytes()
+
     async def test_many_at_once(self, storage: Storage, make_file: Callable[..., Path]) -> None:
         async def journey(number: int) -> None:
             for turn in range(5):
@@ -172,6 +184,7 @@ class TestEveryStorage:
         assert await stored_keys(storage) == set()
 
     async def test_nothing_unfinished_means_nothing_to_discard(self, storage: Storage) -> None:
+        assert await storage.half_done(0) == []
         assert await storage.discard_unfinished(0) == 0
 
     async def test_bytes_are_either_here_or_behind_a_link(

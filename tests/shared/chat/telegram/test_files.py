@@ -1,6 +1,8 @@
 """The result in the message itself: film, sound or transcript, sent once, or a link when it cannot be."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from subprocess import run
 
@@ -12,6 +14,7 @@ from shared.chat.telegram import calls, client
 from shared.chat.telegram.carrier import Carrier
 from shared.chat.telegram.client import NOT_TAKEN, STUBBORN, TelegramClient
 from shared.chat.telegram.render import NO_PUBLIC_URL
+from shared.errors import Code, JobError
 from shared.models import Artifact, ArtifactKind, JobState, Request
 from shared.settings import Settings
 from shared.storage import LocalStorage
@@ -285,15 +288,23 @@ async def test_an_upload_that_never_ends_is_given_up(
 
 async def test_a_file_that_is_stored_elsewhere_is_fetched(desk: Desk, chat: Chat) -> None:
     class Bucket(LocalStorage):
-        def path(self, key: str) -> None:  # type: ignore[override]
-            return None
+        room = True
 
-        async def fetch(self, key: str, target: Path) -> None:
-            await desk.storage.fetch(key, target)
+        @asynccontextmanager
+        async def at_hand(self, key: str) -> AsyncIterator[Path]:
+            if not self.room:
+                raise JobError(Code.DISK_FULL)
+            await desk.storage.fetch(key, desk.folder / "copy")
+            yield desk.folder / "copy"
 
-    request = await film_asked_for(desk, chat)
-    await desk.shows(request, TelegramClient(desk.bot, desk.database, Bucket(desk.folder), desk.settings))
-    media = only(chat).media
+    bucket = Bucket(desk.folder)
+    client = TelegramClient(desk.bot, desk.database, bucket, desk.settings)
+    bucket.room = False
+    await desk.shows(await film_asked_for(desk, chat), client)
+    assert only(chat).media is None and "Links work until" in only(chat).text
+    bucket.room = True
+    await desk.shows(await film_asked_for(desk, chat), client)
+    media = chat.messages[-1].media
     assert media is not None and media.content == b"film"
 
 

@@ -1,5 +1,6 @@
-"""What the janitor removes, and what it leaves alone."""
+"""What sweeping removes, and what it leaves alone."""
 
+import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,8 +16,8 @@ from shared.models import Artifact, ArtifactKind, Job, JobState
 from shared.settings import Settings
 from shared.storage.local import LocalStorage
 from worker.attempt import Tools
-from worker.folders import work_dir, work_root
-from worker.janitor import delete_ended_work, delete_expired, delete_orphans
+from worker.folders import own_folder, work_dir
+from worker.sweep import Kind, Leftover, delete_ended_work, delete_expired, delete_orphans, sweep
 
 
 @pytest.fixture
@@ -64,8 +65,8 @@ async def test_expired_files_go_and_the_others_stay(tools: Tools, tmp_path: Path
     job_id = await make_job(tools, JobState.DONE)
     old = await make_artifact(tools, tmp_path, job_id, lives=-1)
     young = await make_artifact(tools, tmp_path, job_id, lives=60)
-    assert await delete_expired(tools) == 1
-    assert await delete_expired(tools) == 0
+    assert await delete_expired(tools) == [Leftover(Kind.EXPIRED, old, 4)]
+    assert await delete_expired(tools) == []
     assert not await tools.storage.exists(old)
     assert await tools.storage.exists(young)
     async with tools.database.read() as session:
@@ -76,8 +77,8 @@ async def test_expired_files_go_and_the_others_stay(tools: Tools, tmp_path: Path
 async def test_stored_files_that_no_artifact_names_go_once_they_are_old(tools: Tools, tmp_path: Path) -> None:
     kept = await make_artifact(tools, tmp_path, await make_job(tools, JobState.DONE), lives=60)
     await store(tools, tmp_path, "orphan/1.video.mp4")
-    assert await delete_orphans(tools) == 0  # an attempt may be about to name it
-    assert await delete_orphans(tools, older_than=0) == 1
+    assert await delete_orphans(tools) == []  # an attempt may be about to name it
+    assert await delete_orphans(tools, older_than=0) == [Leftover(Kind.ORPHAN, "orphan/1.video.mp4", 4)]
     assert [found.key async for found in tools.storage.keys()] == [kept]  # noqa: SIM118
 
 
@@ -87,15 +88,47 @@ async def test_a_file_whose_deletion_a_crash_cut_short_goes_as_an_orphan(
     key = await make_artifact(tools, tmp_path, await make_job(tools, JobState.DONE), lives=-1)
     await delete_expired(tools)
     await store(tools, tmp_path, key)
-    assert await delete_orphans(tools, older_than=0) == 1
+    assert len(await delete_orphans(tools, older_than=0)) == 1
 
 
 async def test_work_folders_of_ended_and_unknown_jobs_go_and_those_in_use_stay(tools: Tools) -> None:
     kept = {str(await make_job(tools, state)) for state in (JobState.QUEUED, JobState.RUNNING)}
     for state in (JobState.DONE, JobState.FAILED, JobState.CANCELLED):
         await make_job(tools, state)
-    root = work_root(tools.settings)
+    root = tools.settings.work_folder
     (root / str(new_id())).mkdir()
     (root / "not a job").mkdir()
-    assert await delete_ended_work(tools.database, root) == 4
+    assert len(await delete_ended_work(tools)) == 4
     assert {path.name for path in root.iterdir()} == kept | {"not a job"}
+
+
+async def test_a_folder_in_which_somebody_still_works_stays(tools: Tools) -> None:
+    folder = work_dir(tools.settings, await make_job(tools, JobState.DONE))
+    with own_folder(folder, attempt=1):
+        assert await delete_ended_work(tools) == []
+    assert await delete_ended_work(tools) == [Leftover(Kind.WORK, folder.name, 1)]
+    assert not folder.exists()
+
+
+async def test_a_look_names_everything_and_removes_nothing(tools: Tools, tmp_path: Path) -> None:
+    job_id = await make_job(tools, JobState.DONE)
+    over = await make_artifact(tools, tmp_path, job_id, lives=-1)
+    kept = await make_artifact(tools, tmp_path, job_id, lives=60)
+    await store(tools, tmp_path, "orphan/1.video.mp4")
+    half = tools.settings.files_folder / ".incoming" / "half"
+    half.parent.mkdir()
+    half.write_bytes(b"hal")
+    for path in (half, tools.settings.files_folder / "orphan" / "1.video.mp4"):
+        os.utime(path, (1, 1))
+    found = [each async for each in sweep(tools, only_look=True)]
+    assert found == [
+        Leftover(Kind.EXPIRED, over, 4),
+        Leftover(Kind.UNFINISHED, "half", 3),
+        Leftover(Kind.ORPHAN, "orphan/1.video.mp4", 4),
+        Leftover(Kind.WORK, str(job_id), 1),
+    ]
+    assert half.exists() and await tools.storage.exists(over)
+    assert [each async for each in sweep(tools)] == found
+    assert [each async for each in sweep(tools)] == []
+    assert [each.key async for each in tools.storage.keys()] == [kept]  # noqa: SIM118
+    assert not half.exists()
