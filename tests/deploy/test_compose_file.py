@@ -119,7 +119,7 @@ def test_the_database_and_the_broker_are_for_ours_alone() -> None:
     for name in ("postgres", "rabbitmq"):
         assert EVERYTHING[name]["networks"] == ["inside"]
     inside = {name for name, one in EVERYTHING.items() if "inside" in one.get("networks", [])}
-    assert inside == {"migrate", "web", "bots", "worker", "postgres", "rabbitmq", "prometheus"}
+    assert inside == {"migrate", "web", "bots", "worker", "postgres", "rabbitmq"}
 
 
 def test_the_two_ways_to_run_do_not_share_a_volume() -> None:
