@@ -121,7 +121,7 @@ resource "aws_ecs_task_definition" "process" {
     name = "data"
   }
 
-  container_definitions = jsonencode([{
+  container_definitions = jsonencode(concat([{
     name                   = "linkferry"
     image                  = local.image
     essential              = true
@@ -149,9 +149,10 @@ resource "aws_ecs_task_definition" "process" {
 
     portMappings = each.key == "web" ? [{ containerPort = local.port, protocol = "tcp" }] : []
 
-    environment = [
-      for name, value in each.value.environment : { name = "LINKFERRY_${name}", value = value }
-    ]
+    environment = concat(
+      [for name, value in each.value.environment : { name = "LINKFERRY_${name}", value = value }],
+      local.tracing_environment,
+    )
 
     secrets = [
       for name in each.value.secrets : { name = "LINKFERRY_${name}", valueFrom = local.secret_arns[name] }
@@ -165,7 +166,7 @@ resource "aws_ecs_task_definition" "process" {
         awslogs-stream-prefix = "task"
       }
     }
-  }])
+  }], each.key == "migrate" ? [] : local.collectors))
 
   # A task that starts before its secrets have a value does not start at all.
   depends_on = [aws_secretsmanager_secret_version.generated]

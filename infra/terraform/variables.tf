@@ -199,6 +199,17 @@ variable "amazon_translate" {
   default     = true
 }
 
+variable "trace_collector" {
+  description = "An image of AWS's OpenTelemetry collector, by version: traces go to X-Ray. Empty: none."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.trace_collector == "" || can(regex("/aws-otel-collector:v[0-9]", var.trace_collector))
+    error_message = "Such as public.ecr.aws/aws-observability/aws-otel-collector:v0.47.0."
+  }
+}
+
 variable "highly_available" {
   description = "A second zone for the database, three nodes for the broker, a NAT gateway for each zone."
   type        = bool

@@ -21,6 +21,7 @@ from shared.storage.port import Label
 from shared.storage.s3 import S3Storage
 from shared.storage.s3.bucket import open_bucket
 from tests.infra.hcl import module
+from tests.infra.tasks import local
 from tests.shared.storage.conftest import s3_settings
 
 ROOT = Path(__file__).parents[2]
@@ -225,6 +226,7 @@ class TestLeastPrivilege:
 
     def test_every_resource_is_named_where_aws_can_name_one(self) -> None:
         nameless = {"ecr:GetAuthorizationToken", "translate:ListLanguages", "translate:TranslateText"}
+        nameless |= {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
         for at, body in module().of_type("data.aws_iam_policy_document").items():
             for statement in body["statement"]:
                 if statement.get("resources") == ["*"] and not at.endswith(".key"):
@@ -240,6 +242,8 @@ class TestLeastPrivilege:
         granted = set(re.findall(r"aws_iam_role\.task\[(\S+?)\]", roles))
         assert granted == {'"worker"', "each.key"}
         assert module().declared["aws_iam_role_policy.reader"]["for_each"] == '${toset(["bots", "web"])}'
+        assert "migrate" not in local("services")
+        assert "keys(local.services)" in module().declared["aws_iam_role_policy.traces"]["for_each"]
 
 
 class TestTable:
