@@ -7,8 +7,9 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/linkferry
 
 # requirements-speech.lock also hears what is said in videos without captions; it takes 400 MB more.
+# requirements-tracing.lock also sends traces to an OpenTelemetry collector.
 ARG LOCK=requirements.lock
-COPY requirements.lock requirements-speech.lock ./
+COPY requirements.lock requirements-speech.lock requirements-tracing.lock ./
 RUN /opt/linkferry/bin/pip install --only-binary=:all: --require-hashes -r "$LOCK"
 
 # A newer yt-dlp than the lock's: sites change faster than Linkferry does.

@@ -8,7 +8,7 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared import jobs, quota
+from shared import jobs, quota, tracing
 from shared.database import Database
 from shared.errors import LinkferryError
 from shared.ids import new_id
@@ -73,6 +73,12 @@ class Intake:
 
         Raises JobError(QUOTA) when a new one is needed, and this person has fetched enough for now.
         """
+        with tracing.span("submit", platform=origin.platform, site=link.site):
+            submitted = await self._submit(link, options, origin)
+            tracing.tell(request_id=submitted.request_id, job_id=submitted.job_id)
+            return submitted
+
+    async def _submit(self, link: Link, options: Options, origin: Origin) -> Submitted:
         key = link_key(link, options)
         for _ in range(LOOKS):
             try:
@@ -105,7 +111,8 @@ class Intake:
         if job_id is None:
             return None
         request_id = new_id()
-        await session.execute(_STORE, {"id": request_id, "job_id": job_id, **asdict(origin)})
+        trace = {"traceparent": tracing.current()}
+        await session.execute(_STORE, {"id": request_id, "job_id": job_id, **asdict(origin), **trace})
         if has_ended:
             await jobs.announce(session, [job_id])
         return Submitted(request_id, job_id, is_new=True)
@@ -113,6 +120,8 @@ class Intake:
     async def _answering_job(self, session: AsyncSession, key: str) -> tuple[UUID | None, bool]:
         """The job that carries this link already, and whether it has ended; None when its files are gone."""
         job = await jobs.find_reusable(session, link_key=key)
+        if job is not None:
+            tracing.link(job.traceparent)
         if job is None or job.state.is_active:
             return (None if job is None else job.id), False
         if not await jobs.has_files(session, job, self._storage.exists):
@@ -132,6 +141,7 @@ class Intake:
             options=options.model_dump(mode="json"),
             link_key=key,
             turn=turn,
+            traceparent=tracing.current(),
         )
 
 

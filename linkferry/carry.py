@@ -20,7 +20,7 @@ from bots.scanner import scan
 from bots.terminal import print_result, save_files, say, show_progress
 from linkferry.compose import Parts, open_parts, running_worker
 from linkferry.signals import stop_on_signal
-from shared import jobs, presence
+from shared import jobs, presence, tracing
 from shared.errors import Code, CommandError, ConfigError, JobError
 from shared.ids import new_id
 from shared.link import MAX_LENGTH, parse_link
@@ -102,7 +102,7 @@ def make_folder(folder: Path) -> None:
 
 async def _journey(parts: Parts, command: Get, asked: Asked, person: Console) -> int:
     origin = Origin("terminal", "terminal", "terminal", f"terminal:{new_id()}")
-    submitting = asyncio.create_task(parts.intake.submit(command.link, command.options, origin))
+    submitting = asyncio.create_task(_submit(parts, command, origin))
     try:
         submitted = await asyncio.shield(submitting)
         view = await parts.follower.view(submitted.job_id)
@@ -115,6 +115,11 @@ async def _journey(parts: Parts, command: Get, asked: Asked, person: Console) ->
     if view is None:
         raise ConfigError("The job vanished from the database; somebody removed it while it was carried.")
     return await _conclude(parts, view, asked, person)
+
+
+async def _submit(parts: Parts, command: Get, origin: Origin) -> Submitted:
+    with tracing.span("linkferry get"):
+        return await parts.intake.submit(command.link, command.options, origin)
 
 
 async def _until_done(parts: Parts, submitted: Submitted, person: Console) -> JobView | None:

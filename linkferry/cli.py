@@ -14,6 +14,7 @@ import typer
 from shared.errors import ConfigError
 from shared.options import MediaFormat, Quality
 from shared.states import JobState
+from shared.tracing import end_tracing, set_up_tracing
 
 if TYPE_CHECKING:
     from shared.settings import Settings
@@ -107,6 +108,7 @@ def get(
     from linkferry import carry
 
     settings = load_settings()
+    set_up_tracing(settings)
     asked = carry.Asked(link, quality, media_format, clip, subs, output, as_json)
     finish(lambda: carry.get(settings, asked))
 
@@ -217,6 +219,7 @@ def load_settings(*, for_logs: bool = False, check_folder: bool = True) -> "Sett
         from shared.telemetry import set_up_logging
 
         set_up_logging(settings)
+        set_up_tracing(settings)
     return settings
 
 
@@ -249,6 +252,8 @@ def finish(
             raise mistake from error
         logging.getLogger("linkferry").critical("ended by an error", exc_info=error)
         sys.exit(BROKEN)
+    finally:
+        end_tracing()
 
 
 def config_error(error: BaseException) -> ConfigError | None:

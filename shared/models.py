@@ -152,6 +152,7 @@ class Job(Base):
     note: Mapped[str | None] = mapped_column(String(1024))
     error_code: Mapped[Code | None]
     error_message: Mapped[str | None] = mapped_column(String(1024))
+    traceparent: Mapped[str | None] = mapped_column(String(55))
 
     created_at: Mapped[datetime] = mapped_column(default=db_now())
     started_at: Mapped[datetime | None]
@@ -167,6 +168,7 @@ class Request(Base):
 
     `delivery_after` is empty until there is something to deliver. `reply_to` is the message that asked, where
     a platform shows answers beside it; `as_link` asks for a link also where the file itself could be sent.
+    `traceparent` is where its trace goes on; a job's is that of the request that made it.
     """
 
     __tablename__ = "requests"
@@ -197,6 +199,7 @@ class Request(Base):
     delivery: Mapped[Delivery] = mapped_column(default=Delivery.PENDING)
     delivery_after: Mapped[datetime | None]
     delivery_failures: Mapped[int] = mapped_column(default=0)
+    traceparent: Mapped[str | None] = mapped_column(String(55))
     created_at: Mapped[datetime] = mapped_column(default=db_now())
     delivered_at: Mapped[datetime | None]
 

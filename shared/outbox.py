@@ -2,10 +2,14 @@
 
 import asyncio
 import logging
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from uuid import UUID
 
 from sqlalchemy import bindparam, delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared import jobs, tracing
 from shared.database import Database
 from shared.models import OutboxRow, table
 from shared.queue import Queue
@@ -63,13 +67,28 @@ class Outbox:
         if self._database.is_sqlite:  # its lock would shut out every writer while the broker is asked
             async with self._database.read() as session:
                 rows = (await session.execute(_WAITING)).all()
+                traces = await _traces(session, [row.job_id for row in rows])
             if rows:
-                await self._queue.publish([row.job_id for row in rows])
+                await self._hand_over([row.job_id for row in rows], traces)
                 async with self._database.write() as session:
                     await session.execute(_FORGET, {"ids": [row.id for row in rows]})
             return len(rows)
         async with self._database.write() as session:
             rows = sorted((await session.execute(_TAKE)).all())
             if rows:
-                await self._queue.publish([row.job_id for row in rows])
+                traces = await _traces(session, [row.job_id for row in rows])
+                await self._hand_over([row.job_id for row in rows], traces)
         return len(rows)
+
+    async def _hand_over(self, job_ids: Sequence[UUID], traces: dict[UUID, str]) -> None:
+        """To the queue, which carries along where each job's trace goes on."""
+        going_on: dict[UUID, str] = {}
+        with ExitStack() as spans:
+            for job_id, trace in traces.items():
+                spans.enter_context(tracing.span("publish", trace, "producer", job_id=job_id))
+                going_on[job_id] = tracing.current() or trace
+            await self._queue.publish(job_ids, going_on)
+
+
+async def _traces(session: AsyncSession, job_ids: Sequence[UUID]) -> dict[UUID, str]:
+    return await jobs.traces(session, job_ids) if job_ids and tracing.is_on() else {}

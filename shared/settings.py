@@ -181,6 +181,9 @@ class Settings(BaseSettings):
         description="The LibreTranslate server's address; may be private.",
     )
     libretranslate_api_key: str = Field("", repr=False, description="Its API key, when it wants one.")
+    tracing: Literal["auto", "on", "off"] = Field(
+        "auto", description="OpenTelemetry. `auto`: on when OTEL_EXPORTER_OTLP_ENDPOINT is set."
+    )
     log_format: Literal["auto", "text", "json"] = Field(
         "auto", description="`auto`: text on a terminal that is not AWS's, else json."
     )

@@ -16,6 +16,7 @@ from pythonjsonlogger.json import JsonFormatter
 
 from shared.links import redact_tokens
 from shared.settings import Settings
+from shared.tracing import trace_id
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,8 @@ class AddContext(logging.Filter):
             record.platform = of_a_platform[1]
         for name, value in _subject.get().items():
             setattr(record, name, value)
+        if (trace := trace_id()) is not None:
+            record.trace_id = trace
         return True
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared import jobs
+from shared import jobs, tracing
 from shared.database import Database
 from shared.jobs import Fence
 from shared.metrics import STAGE_SECONDS
@@ -39,6 +39,7 @@ class Reporter:
         self._publish = publish
         self._stage = Stage.PROBE
         self._entered: float | None = None  # when the stage began, by the monotonic clock
+        self._end_span: Callable[[BaseException | None], None] = tracing.ignored
         self._progress: dict[str, Any] | None = None
         self._fetched = 0  # bytes of media
         self._changed = asyncio.Event()
@@ -53,12 +54,12 @@ class Reporter:
 
     async def __aexit__(self, *exc_info: Any) -> None:
         async with self.silence:  # a transaction cut short can leave the database locked for a while
-            self.end()
+            self.end(exc_info[1])
         await self._group.__aexit__(*exc_info)
 
-    def end(self) -> None:
-        """Write nothing more."""
-        self._leave_stage()
+    def end(self, error: BaseException | None = None) -> None:
+        """Write nothing more. `error` is what ended the stage."""
+        self._leave_stage(error)
         if self._task is not None:
             self._task.cancel()
 
@@ -66,11 +67,13 @@ class Reporter:
         """A new stage begins."""
         self._leave_stage()
         self._entered = time.monotonic()
+        self._end_span = tracing.begin(stage, stage=stage)
         self._stage, self._progress = stage, None
         self._changed.set()
 
-    def _leave_stage(self) -> None:
+    def _leave_stage(self, error: BaseException | None = None) -> None:
         if self._entered is not None:
+            self._end_span(error)
             STAGE_SECONDS.labels(self._stage.value).observe(time.monotonic() - self._entered)
             self._entered = None
 

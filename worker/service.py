@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared import jobs
+from shared import jobs, tracing
 from shared.chat.deliver import Deliverer
 from shared.jobs import Fence
 from shared.models import Job
@@ -135,6 +136,7 @@ class Worker:
 
     async def _claim(self, tickets: Sequence[Ticket]) -> list[Job]:
         """Claim as many jobs as there are tickets, those whose turn it is; then ack."""
+        began = time.time_ns()
         try:
             async with self._tools.database.write() as session:
                 claimed = await jobs.claim_many(session, self.name, self._tools.settings, len(tickets))
@@ -152,13 +154,18 @@ class Worker:
             await ticket.ack()
         if len(claimed) < len(tickets):
             self._deliverer.nudge()  # a ticket's job has ended already: somebody may wait for its result
+        traces = {ticket.job_id: ticket.traceparent for ticket in tickets}
+        for job in claimed:
+            trace = traces.get(job.id) or job.traceparent
+            job.traceparent = tracing.passed("claim", trace, began, job_id=job.id, attempt=job.attempt)
         return [job for job in claimed if job.site not in rests]
 
     async def _carry(self, job: Job) -> None:
         """One attempt. Raises nothing but CancelledError: one job must not end the others."""
         await self._end_earlier(job.id)
         cancelled = self._cancels[job.id] = asyncio.Event()
-        with log_context(job_id=job.id, attempt=job.attempt):
+        attempt = tracing.span("attempt", job.traceparent, job_id=job.id, attempt=job.attempt, site=job.site)
+        with log_context(job_id=job.id, attempt=job.attempt), attempt:
             try:
                 await self._supervise(job, self._tools, cancelled)
             except Exception:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared import jobs
+from shared import jobs, tracing
 from shared.database import Database
 from shared.errors import Code, JobError
 from shared.jobs import Fence, LeaseLost
@@ -43,6 +43,7 @@ async def supervise(job: Job, tools: Tools, stop: asyncio.Event) -> None:
         has_ended = True
     except (Exception, asyncio.CancelledError) as raised:
         cause = main_cause(raised)
+        tracing.failed(cause)
 
         async def settle(session: AsyncSession) -> bool:
             try:

@@ -3,7 +3,7 @@
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared import jobs
+from shared import jobs, tracing
 from shared.database import Database
 from shared.jobs import Fence
 from shared.link import media_key
@@ -55,5 +55,6 @@ class Twins:
             if twin.state.is_active or await jobs.has_files(session, twin, self._storage.exists):
                 await jobs.join(session, self._fence, twin.id)
                 await jobs.enqueue(session, twin.id)
+                tracing.link(twin.traceparent)
                 return True
         return False

@@ -21,6 +21,7 @@ from bots.slack import texts, views
 from bots.slack.admins import Admins
 from bots.slack.reading import Called, HomeOpened, Left, Pressed, Said, Speaker, Way
 from bots.slack.replies import Replies
+from shared import tracing
 from shared.chat.port import MessageGone
 from shared.chat.slack.blocks import Message
 from shared.chat.slack.errors import code_of
@@ -203,7 +204,8 @@ class SlackBot:
         """What must be in the database before Slack is answered. Raises NotStored."""
         try:
             async with asyncio.timeout(PATIENCE):
-                return await work
+                with tracing.span("slack event", kind="server"):
+                    return await work
         except (SQLAlchemyError, OSError) as error:  # OSError: also what takes too long
             if speaker is not None and speaker.answer_url is not None:
                 self.replies.tell(speaker, texts.sentence(texts.BUSY))

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from telegram import Bot, Update
 
 from bots.telegram.handlers import NotStored
+from shared import tracing
 from shared.chat.telegram import PLATFORM
 from shared.database import Database
 from shared.telemetry import log_context
@@ -58,7 +59,8 @@ class Reception:
             log.warning("an update is not one, and is left out: %s", type(error).__name__)
             return True
         try:
-            await self._handle(update)
+            with tracing.span("telegram update", kind="server"):
+                await self._handle(update)
         except NotStored as error:
             if not await self._is_poison(update):
                 log.warning("%s; it is taken again", error)

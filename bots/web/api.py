@@ -16,6 +16,7 @@ from bots.commands import Get, Subs, parse
 from bots.follow import Follower
 from bots.intake import Intake, Origin, Submitted, cancel
 from bots.web.guard import guard
+from shared import tracing
 from shared.database import Database
 from shared.errors import CommandError, JobError
 from shared.ids import new_id
@@ -143,7 +144,8 @@ def understand(text: str) -> list[Get | Subs]:
 async def submit(intake: Intake, command: Get | Subs, origin: Origin) -> Submitted:
     """Hand a request in. Raises HTTPException when enough was fetched for now."""
     try:
-        return await intake.submit(command.link, command.options, origin)
+        with tracing.span("api request", kind="server"):
+            return await intake.submit(command.link, command.options, origin)
     except JobError as error:
         later = {"Retry-After": str(ceil(error.retry_after or 0))}
         raise HTTPException(429, error.message, later) from error

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared import deliveries, jobs
+from shared import deliveries, jobs, tracing
 from shared.chat.port import ChatMoved, MessageClient, MessageGone, Throttled
 from shared.database import Database, Together
 from shared.errors import FAILURES, Code
@@ -112,7 +112,9 @@ class Deliverer:
 
     async def _deliver(self, request: Request, job: Job | None) -> None:
         try:
-            await self._try(request, job)
+            with tracing.span("deliver", request.traceparent, request_id=request.id):
+                tracing.link(job.traceparent if job else None)
+                await self._try(request, job)
         except (SQLAlchemyError, OSError) as error:
             log.warning(
                 "request %s: the delivery could not be noted, so it is shown again: %s", request.id, error

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 from uuid import UUID
 
+from shared import tracing
 from shared.chat.pace import Pace
 from shared.chat.port import MessageClient, Throttled
 from shared.locks import Locks
@@ -52,7 +53,8 @@ class PacedClient:
         async with self._locks.of(asked):
             if asked not in self._posted:
                 async with self.turn(request.chat_id):
-                    _keep(self._posted, asked, await self._client.post(request, view))
+                    with tracing.span("post", request.traceparent, "client", request_id=request.id):
+                        _keep(self._posted, asked, await self._client.post(request, view))
                 CHAT_POSTS.labels(self._platform).inc()
             return self._posted[asked]
 
@@ -60,7 +62,8 @@ class PacedClient:
         """The final edit."""
         async with self._locks.of((request.chat_id, message)):
             async with self.turn(request.chat_id):
-                await self._client.edit(request, message, view)
+                with tracing.span("edit", kind="client", request_id=request.id):
+                    await self._client.edit(request, message, view)
             CHAT_EDITS.labels(self._platform).inc()
             _keep(self._final, request.id, None)
 

@@ -23,7 +23,17 @@ from shared.jobs.keeping import (
     requeue_expired,
 )
 from shared.jobs.making import Look, enqueue, find_reusable, insert, look, prolong
-from shared.jobs.reading import eta, get, get_many, position, positions, quarantined, recent, state_of
+from shared.jobs.reading import (
+    eta,
+    get,
+    get_many,
+    position,
+    positions,
+    quarantined,
+    recent,
+    state_of,
+    traces,
+)
 from shared.jobs.working import (
     Ending,
     claim,
@@ -91,4 +101,5 @@ __all__ = [
     "retry",
     "set_aside",
     "state_of",
+    "traces",
 ]

@@ -115,10 +115,11 @@ async def insert(
     options: dict[str, Any],
     link_key: str,
     turn: int,
+    traceparent: str | None = None,
 ) -> UUID | None:
     """Make a queued job and its outbox row; None when an identical active one was there first."""
     values = {"id": new_id(), "link": link, "site": site, "user_key": user_key, "options": options}
-    values |= {"link_key": link_key, "turn": turn}
+    values |= {"link_key": link_key, "turn": turn, "traceparent": traceparent}
     made: UUID | None = await session.scalar(_INSERT[session.get_bind().dialect.name], values)
     if made is not None:
         await enqueue(session, made)

@@ -40,6 +40,12 @@ async def state_of(session: AsyncSession, job_id: UUID) -> JobState | None:
     return await session.scalar(select(Job.state).where(Job.id == job_id))
 
 
+async def traces(session: AsyncSession, job_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Where the traces of these jobs go on, of those that have one."""
+    query = select(Job.id, Job.traceparent).where(Job.id.in_(job_ids))
+    return {job_id: trace for job_id, trace in (await session.execute(query)).all() if trace}
+
+
 async def position(session: AsyncSession, job: Job) -> int:
     """How many queued jobs are served before this one, plus one."""
     ahead = or_(Job.turn < job.turn, and_(Job.turn == job.turn, Job.id < job.id))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,21 +17,22 @@ class EmbeddedTicket:
     """A job id from the in-process queue."""
 
     job_id: UUID
-    _queue: asyncio.Queue[UUID]
+    traceparent: str | None
+    _queue: "asyncio.Queue[EmbeddedTicket]"
 
     async def ack(self) -> None:
         """Nothing to do: taking it removed it."""
 
     async def give_back(self) -> None:
         """Back into the queue."""
-        self._queue.put_nowait(self.job_id)
+        self._queue.put_nowait(self)
 
 
 class EmbeddedQueue:
     """Job ids, events and cancels within this process."""
 
     def __init__(self) -> None:
-        self._jobs: asyncio.Queue[UUID] = asyncio.Queue()
+        self._jobs: asyncio.Queue[EmbeddedTicket] = asyncio.Queue()
         self._watchers: dict[UUID, set[Backlog[dict[str, Any]]]] = defaultdict(set)
         self._cancel_listeners: set[Backlog[UUID]] = set()
 
@@ -41,19 +42,19 @@ class EmbeddedQueue:
     async def close(self) -> None:
         """Nothing to disconnect from."""
 
-    async def publish(self, job_ids: Sequence[UUID]) -> None:
+    async def publish(self, job_ids: Sequence[UUID], traces: Mapping[UUID, str] | None = None) -> None:
         """Into the queue at once."""
         for job_id in job_ids:
-            self._jobs.put_nowait(job_id)
+            self._jobs.put_nowait(EmbeddedTicket(job_id, (traces or {}).get(job_id), self._jobs))
 
     async def take(self) -> EmbeddedTicket:
         """Wait for the next job id."""
-        return EmbeddedTicket(await self._jobs.get(), self._jobs)
+        return await self._jobs.get()
 
     def at_hand(self, most: int) -> list[Ticket]:
         """More tickets, as many as wait."""
         count = min(most, self._jobs.qsize())
-        return [EmbeddedTicket(self._jobs.get_nowait(), self._jobs) for _ in range(count)]
+        return [self._jobs.get_nowait() for _ in range(count)]
 
     async def pause(self) -> None:
         """Nothing is ever held."""

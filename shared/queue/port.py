@@ -1,6 +1,6 @@
 """What every queue promises. The database holds the truth; the queue only says where to look."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,9 +25,13 @@ class DeadLetter:
 
 
 class Ticket(Protocol):
-    """A job id taken from the queue. Exactly one of the two is called, once."""
+    """A job id taken from the queue. Exactly one of the two is called, once.
+
+    `traceparent`: where the job's trace goes on, if it was published with one.
+    """
 
     job_id: UUID
+    traceparent: str | None
 
     async def ack(self) -> None:
         """The job is claimed (or needs nobody); the queue forgets the ticket."""
@@ -49,8 +53,11 @@ class Queue(Protocol):
         """Give back what is held and disconnect."""
         ...
 
-    async def publish(self, job_ids: Sequence[UUID]) -> None:
-        """Returns only when the queue has every id for certain; raises QueueUnavailable otherwise."""
+    async def publish(self, job_ids: Sequence[UUID], traces: Mapping[UUID, str] | None = None) -> None:
+        """Returns only when the queue has every id for certain; raises QueueUnavailable otherwise.
+
+        `traces`: where the traces of these jobs go on, for their tickets.
+        """
         ...
 
     async def take(self) -> Ticket:

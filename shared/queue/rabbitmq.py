@@ -1,6 +1,6 @@
 """The queue between processes and machines: RabbitMQ 3.10 or newer, through aio-pika."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -38,9 +38,9 @@ class RabbitQueue:
         await self._receiving.close()
         await self._publisher.close()
 
-    async def publish(self, job_ids: Sequence[UUID]) -> None:
+    async def publish(self, job_ids: Sequence[UUID], traces: Mapping[UUID, str] | None = None) -> None:
         """Persistent, routed and confirmed, or QueueUnavailable."""
-        await self._publisher.publish(job_ids)
+        await self._publisher.publish(job_ids, traces or {})
 
     async def take(self) -> RabbitTicket:
         """Wait for the next job id."""

@@ -11,8 +11,9 @@ from tests.deploy.composefile import COMPOSE, ENV_EXAMPLE, ROOT
 SETTINGS = {PREFIX + name.upper() for name in Settings.model_fields}
 FILES = ["README.md", "compose.yaml", "Dockerfile", ".env.example", "Makefile"]
 FOLDERS = ["infra", "docs", "scripts"]
-# What is not ours in .env.example: Docker Compose's own, and what boto3 reads.
+# What is not ours in .env.example: Docker Compose's own, and what boto3 and OpenTelemetry read.
 OTHERS = {"COMPOSE_PROFILES", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+OTHERS |= {"OTEL_EXPORTER_OTLP_ENDPOINT"}
 ASSIGNMENT = re.compile(r"^(?:# )?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 
 

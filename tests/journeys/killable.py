@@ -53,7 +53,7 @@ def after_edit() -> None:
 
 
 MOMENTS: dict[str, Callable[[], None]] = {
-    "before it is published": lambda: before(EmbeddedQueue, "publish", lambda _, ids: bool(ids)),
+    "before it is published": lambda: before(EmbeddedQueue, "publish", lambda _, ids, *more: bool(ids)),
     "once it is claimed": lambda: before(Worker, "_carry"),
     "in the middle of the download": lambda: before(
         Reporter, "downloaded", lambda _, progress: progress.done > 500_000

@@ -1,18 +1,20 @@
 """From the outbox to the queue: every row once it is for certain, also when many publish."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from shared import outbox as outbox_module
+from shared import tracing
 from shared.database import Database
-from shared.models import OutboxRow
+from shared.models import Job, OutboxRow
 from shared.outbox import BATCH, Outbox
 from shared.queue import EmbeddedQueue, QueueUnavailable
 from tests.shared.conftest import Connect, make_job, make_jobs
+from tests.tracing import kept
 
 
 class Recorder(EmbeddedQueue):
@@ -23,7 +25,7 @@ class Recorder(EmbeddedQueue):
         self.got: list[UUID] = []
         self.refusing = False
 
-    async def publish(self, job_ids: Sequence[UUID]) -> None:
+    async def publish(self, job_ids: Sequence[UUID], traces: Mapping[UUID, str] | None = None) -> None:
         """Take the ids, not at once."""
         await asyncio.sleep(0.01)
         if self.refusing:
@@ -54,6 +56,36 @@ async def test_what_the_queue_does_not_take_stays_for_the_next_time(database: Da
     queue.refusing = False
     await Outbox(database, queue).publish()
     assert queue.got == [job_id]
+
+
+async def test_another_process_publishes_the_row_with_the_trace_of_the_request(database: Database) -> None:
+    with kept() as traces:
+        with tracing.span("submit"):
+            job_id = await make_job(database)
+            async with database.write() as session:
+                mine = update(Job).where(Job.id == job_id)
+                await session.execute(mine.values(traceparent=tracing.current()))
+        refusing, queue = Recorder(), EmbeddedQueue()
+        refusing.refusing = True
+        with pytest.raises(QueueUnavailable):
+            await Outbox(database, refusing).publish()
+        await Outbox(database, queue).publish()
+        ticket = await queue.take()
+        assert ticket.job_id == job_id
+        with tracing.span("attempt", ticket.traceparent):
+            pass
+    failed, published = traces.named("publish")
+    assert (failed.facts["error.type"], published.is_error) == ("QueueUnavailable", False)
+    assert published.kind == "PRODUCER"
+    assert traces.way(traces.one("attempt")) == ["submit", "publish", "attempt"]
+
+
+async def test_jobs_without_a_trace_are_published_without_one(database: Database) -> None:
+    job_id, queue = await make_job(database), EmbeddedQueue()
+    with kept() as traces:
+        await Outbox(database, queue).publish()
+    ticket = await queue.take()
+    assert (ticket.job_id, ticket.traceparent, list(traces.ended())) == (job_id, None, [])
 
 
 @pytest.mark.parametrize("connect", ["postgresql"], indirect=True)

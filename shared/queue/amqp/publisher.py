@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -46,13 +46,14 @@ class Publisher:
                 await self._events.join()
         await self.link.close()
 
-    async def publish(self, job_ids: Sequence[UUID]) -> None:
+    async def publish(self, job_ids: Sequence[UUID], traces: Mapping[UUID, str]) -> None:
         """Every id to the job queue, confirmed. Raises QueueUnavailable when one was not."""
         waiting = iter(job_ids)  # shared by all senders
 
         async def send() -> None:
             for job_id in waiting:
-                await self._confirmed("", JOBS, job_message(job_id), mandatory=True)
+                message = job_message(job_id, traces.get(job_id))
+                await self._confirmed("", JOBS, message, mandatory=True)
 
         try:
             async with asyncio.TaskGroup() as senders:

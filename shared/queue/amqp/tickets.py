@@ -9,7 +9,7 @@ from uuid import UUID
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from shared.queue.amqp.link import Session, broker_errors
-from shared.queue.amqp.topology import JOBS, read_job_id
+from shared.queue.amqp.topology import JOBS, read_job_id, read_traceparent
 from shared.queue.port import QueueUnavailable, Ticket
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ class RabbitTicket:
     """A job id and the delivery that brought it."""
 
     job_id: UUID
+    traceparent: str | None
     _message: AbstractIncomingMessage
 
     async def ack(self) -> None:
@@ -107,6 +108,6 @@ class Tickets:
             log.error("a message of %d bytes is no job id; see `linkferry dead`", len(message.body))
             await message.reject(requeue=False)
         elif self._consuming:
-            self._held.put_nowait(RabbitTicket(job_id, message))
+            self._held.put_nowait(RabbitTicket(job_id, read_traceparent(message.headers), message))
         else:
             await message.nack(requeue=True)  # it crossed our cancel on the way

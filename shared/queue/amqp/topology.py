@@ -8,11 +8,14 @@ Every argument here is valid on RabbitMQ 3.10 and on 4.x. Declaring is idempoten
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from aio_pika import DeliveryMode, ExchangeType, Message
 from aio_pika.abc import AbstractChannel, AbstractQueue
+
+from shared.tracing import TRACEPARENT
 
 JOBS = "linkferry.jobs"
 DEAD = "linkferry.dead"
@@ -61,9 +64,14 @@ def event_key(job_id: UUID) -> str:
     return f"job.{job_id}"
 
 
-def job_message(job_id: UUID) -> Message:
-    """The id of a job, nothing else: the database has the rest."""
-    return Message(str(job_id).encode(), delivery_mode=DeliveryMode.PERSISTENT, content_type="text/plain")
+def job_message(job_id: UUID, traceparent: str | None = None) -> Message:
+    """The id of a job, and where its trace goes on, if it has one: the database has the rest."""
+    return Message(
+        str(job_id).encode(),
+        headers={TRACEPARENT: traceparent} if traceparent else None,
+        delivery_mode=DeliveryMode.PERSISTENT,
+        content_type="text/plain",
+    )
 
 
 def cancel_message(job_id: UUID) -> Message:
@@ -83,6 +91,12 @@ def read_job_id(body: bytes) -> UUID | None:
         return UUID(body.decode("ascii"))
     except ValueError:
         return None
+
+
+def read_traceparent(headers: Mapping[str, Any]) -> str | None:
+    """Where the trace of a message goes on; None when it has none."""
+    found = headers.get(TRACEPARENT)
+    return found if isinstance(found, str) else None
 
 
 def read_event(body: bytes) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from tests.services import PrivateRabbit, TcpProxy, rabbit, rabbitmq_url
 
 __all__ = ["rabbit", "rabbitmq_url"]
 
+PLACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"  # in a trace, as W3C writes it
 SOON = 30.0  # seconds within which things must happen, on a busy machine too
 
 Connect = Callable[[], Awaitable[Queue]]

@@ -9,7 +9,7 @@ from shared.errors import ConfigError
 from shared.queue import EmbeddedQueue, open_queue
 from shared.queue.backlog import WATCHER_BACKLOG
 from shared.queue.rabbitmq import RabbitQueue
-from tests.shared.queue.conftest import SOON, Connect, depth_becomes, take_all, take_one
+from tests.shared.queue.conftest import PLACE, SOON, Connect, depth_becomes, take_all, take_one
 
 
 async def test_what_is_published_can_be_taken_in_order(connect: Connect) -> None:
@@ -64,6 +64,19 @@ async def test_duplicates_are_two_tickets_and_no_error(connect: Connect) -> None
     job_id = uuid4()
     await queue.publish([job_id, job_id])
     assert await take_all(queue) == [job_id, job_id]
+
+
+async def test_the_place_in_a_trace_comes_with_the_ticket_also_when_it_was_given_back(
+    connect: Connect,
+) -> None:
+    queue = await connect()
+    await queue.publish([traced := uuid4(), other := uuid4()], {traced: PLACE})
+    async with asyncio.timeout(SOON):
+        first = await queue.take()
+        assert (first.job_id, first.traceparent) == (traced, PLACE)
+        await first.give_back()
+        got = {ticket.job_id: ticket.traceparent for ticket in [await queue.take(), await queue.take()]}
+    assert got == {traced: PLACE, other: None}
 
 
 async def test_two_workers_share_and_none_gets_what_the_other_has(connect: Connect) -> None:

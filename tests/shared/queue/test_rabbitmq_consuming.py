@@ -3,6 +3,7 @@
 import asyncio
 from uuid import UUID, uuid4
 
+import pika
 import pytest
 
 from shared.queue.amqp.topology import DEAD, JOBS
@@ -11,6 +12,7 @@ from tests.services import (
     TcpProxy,
 )
 from tests.shared.queue.conftest import (
+    SOON,
     ConnectTo,
     at,
     depth_becomes,
@@ -140,6 +142,20 @@ async def test_a_malformed_message_becomes_a_dead_letter_and_stops_nobody(
     assert letter.died_at is not None
     assert await queue.purge_dead() == 2
     assert await queue.dead_letters() == []
+
+
+@pytest.mark.parametrize("value", [7, b"\xff\xfe", True, None])
+async def test_a_header_that_is_no_place_in_a_trace_stops_nobody(
+    rabbit: PrivateRabbit, connect_rabbit: ConnectTo, value: object
+) -> None:
+    queue = await connect_rabbit()
+    job_id = uuid4()
+    with rabbit.admin() as connection:
+        properties = pika.BasicProperties(headers={"traceparent": value})
+        connection.channel().basic_publish("", JOBS, str(job_id).encode(), properties)
+    async with asyncio.timeout(SOON):
+        ticket = await queue.take()
+    assert (ticket.job_id, ticket.traceparent) == (job_id, None)
 
 
 async def test_looking_at_dead_letters_leaves_them_in_order(

@@ -14,6 +14,7 @@ from tests.services import (
     TcpProxy,
 )
 from tests.shared.queue.conftest import (
+    PLACE,
     SOON,
     ConnectTo,
     publish_until_confirmed,
@@ -32,6 +33,19 @@ async def test_messages_are_persistent_and_carry_nothing_but_the_id(
     assert properties.delivery_mode == pika.DeliveryMode.Persistent.value
     assert body.decode() == str(job_id)
     assert set(properties.headers or ()) <= {"x-delivery-count"}  # the broker's own
+
+
+async def test_the_place_in_a_trace_is_a_header_of_those_messages_that_have_one(
+    rabbit: PrivateRabbit, connect_rabbit: ConnectTo
+) -> None:
+    queue = await connect_rabbit()
+    await queue.publish([job_id := uuid4()], {job_id: PLACE, uuid4(): "another job's"})
+    with rabbit.admin() as connection:
+        _, properties, body = connection.channel().basic_get(JOBS, auto_ack=True)
+    assert body.decode() == str(job_id)
+    assert {name: value for name, value in properties.headers.items() if not name.startswith("x-")} == {
+        "traceparent": PLACE
+    }
 
 
 async def test_an_unroutable_publish_raises(rabbit: PrivateRabbit, connect_rabbit: ConnectTo) -> None:
