@@ -174,6 +174,14 @@ variable "workers" {
   }
 
   validation {
+    condition = (
+      var.workers.memory >= 2 * var.workers.cpu && var.workers.memory <= 7 * var.workers.cpu
+      && var.workers.memory % 1024 == 0
+    )
+    error_message = "Whole GiB, two to seven times as many MiB as cpu: Fargate has no others."
+  }
+
+  validation {
     condition     = var.workers.storage_gib >= 21 && var.workers.storage_gib <= 200
     error_message = "Fargate has 21 to 200 GiB for one task."
   }
