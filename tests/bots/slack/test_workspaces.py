@@ -48,7 +48,7 @@ class Installing:
         """Press the button, and Allow."""
         page = await self.browser.get("/slack/install")
         state = page.cookies.get("slack-app-oauth-state") or ""
-        assert parse_qs(urlsplit(_link(page.text)).query)["state"] == [state]
+        assert parse_qs(urlsplit(install_link(page.text)).query)["state"] == [state]
         code = person.installs(set(SCOPES), f"{SITE}/slack/oauth_redirect")
         return await self.browser.get(f"/slack/oauth_redirect?code={code}&state={state}")
 
@@ -277,6 +277,7 @@ def shape(table: Table) -> object:
     return sorted(map(column, table.columns)), indexes
 
 
-def _link(page: str) -> str:
+def install_link(page: str) -> str:
+    """Where the button leads."""
     start = page.index('href="https://slack.com/oauth') + len('href="')
     return page[start : page.index('"', start)].replace("&amp;", "&")
