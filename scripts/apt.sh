@@ -36,7 +36,7 @@ output=$(apt install --yes --no-install-recommends "$@") ||
     fail "$output" "" "apt could not install $*, and says why above."
 
 # A fresh server package also starts at every boot, which nobody asked for.
-for service in rabbitmq-server postgresql; do
+for service in rabbitmq-server postgresql prometheus; do
     case " $* " in
         *" $service "*) $as_root systemctl --quiet disable $service 2>/dev/null || true ;;
     esac

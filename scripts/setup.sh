@@ -61,6 +61,7 @@ if [ "$need" = test ]; then
     has rabbitmq-server /usr/sbin/rabbitmq-server /usr/lib/rabbitmq/bin/rabbitmq-server || packages="$packages rabbitmq-server"
     has initdb /usr/lib/postgresql/*/bin/initdb || packages="$packages postgresql"
     has chromium || packages="$packages chromium"
+    has promtool || packages="$packages prometheus"
     has apertium && [ -e /usr/share/apertium/modes/eng-spa.mode ] || packages="$packages apertium apertium-eng-spa"
 fi
 if ! is_ready && ! venv_works; then

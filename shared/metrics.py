@@ -11,6 +11,9 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from shared.errors import Code
+from shared.states import JobState
+
 disable_created_metrics()  # type: ignore[no-untyped-call]  # of every series a second one, which only says when it began
 
 REGISTRY = CollectorRegistry()
@@ -59,3 +62,11 @@ CHAT_REFUSALS = Counter(
     ("platform",),
     registry=REGISTRY,
 )
+
+# What begins with its first event has no increase to be seen then: these begin at 0.
+for state in (JobState.DONE, JobState.JOINED):
+    JOBS_ENDED.labels(state.value, "")
+for code in Code:
+    JOBS_ENDED.labels((JobState.CANCELLED if code is Code.CANCELLED else JobState.FAILED).value, code.value)
+for process in ("child", "warm"):
+    CHILD_CRASHES.labels(process)
