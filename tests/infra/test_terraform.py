@@ -4,12 +4,13 @@ That Terraform accepts it, and AWS, is not shown here: there is neither where te
 """
 
 import re
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 from tests.infra.form import problems
-from tests.infra.hcl import FILES, FOLDER, Module, module
+from tests.infra.hcl import FILES, FOLDER, Module, module, references
 
 TEXTS = [*FILES, *FOLDER.glob("*.example")]
 
@@ -25,6 +26,16 @@ def unused(found: Module) -> set[str]:
     return asked - found.used
 
 
+def circle(found: Module) -> list[str] | None:
+    """Things that need each other, so that Terraform could make none of them first."""
+    needs = {at: set(references(body)) for at, body in found.declared.items() if not at.startswith("var.")}
+    try:
+        list(TopologicalSorter(needs).static_order())
+    except CycleError as error:
+        return list(error.args[1])
+    return None
+
+
 class TestReferences:
     """Names that one file takes from another."""
 
@@ -33,6 +44,14 @@ class TestReferences:
 
     def test_every_variable_local_and_data_source_is_used(self) -> None:
         assert not unused(module())
+
+    def test_nothing_waits_for_itself(self) -> None:
+        assert circle(module()) is None
+        found = Module()
+        found.add('locals {\n  a = local.b\n}\n\nresource "aws_vpc" "main" {\n  tags = { a = local.a }\n}\n')
+        assert circle(found) is None
+        found.add("locals {\n  b = aws_vpc.main.id\n}\n")
+        assert set(circle(found) or []) == {"local.a", "local.b", "aws_vpc.main"}
 
     def test_these_tests_see_what_is_missing(self) -> None:
         found = Module()
