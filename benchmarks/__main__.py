@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ("journey", "throughput", "serving", "s3", "captions", "pacing", "slack_ack", "speech")
+NAMES = ("journey", "throughput", "serving", "s3", "captions", "search", "pacing", "slack_ack", "speech")
 
 if __name__ == "__main__":
     codes = []

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bots.commands import Get, Subs
+from bots.finder import Finder, Hits, Seeker
 from bots.follow import Follower
 from bots.intake import Intake, Origin, Submitted, cancel
 from shared import deliveries
@@ -21,7 +22,7 @@ from shared.options import Options
 from shared.queue import Queue
 from shared.results import JobView
 
-RECENT = 10  # requests that `/status` and `/find` show at most
+RECENT = 10  # requests that `/status` shows at most
 SHORT = 8  # characters of a request's id that people see and type
 
 NOT_YOURS = "Only the person who asked, or an admin, can do that."
@@ -90,6 +91,7 @@ class Desk:
         self._queue = queue
         self._intake = intake
         self._follower = follower
+        self._finder = Finder(database, follower)
         self.on_ask = on_ask
 
     async def take(self, command: Get | Subs, asker: Asker, event_key: str) -> Submitted:
@@ -180,12 +182,10 @@ class Desk:
         asked = await self._asked(shown.order_by(Request.id.desc()).limit(1))
         return asked[0] if asked else None
 
-    async def find(self, words: str, asker: Asker) -> list[Asked]:
-        """What this person has fetched, and may be spoken of here, whose title has all these words."""
-        query = select(Request).join(Request.job).where(Job.state == JobState.DONE, *_of(asker))
-        for word in words.split():
-            query = query.where(Job.title.icontains(word, autoescape=True))
-        return await self._asked(query.order_by(Request.id.desc()).limit(RECENT))
+    async def find(self, words: str, asker: Asker) -> Hits:
+        """What was fetched here, and by this person, and may be spoken of here, that has all these words."""
+        seeker = Seeker(asker.platform, asker.chat_id, asker.user_id, sees_own=asker.is_private)
+        return await self._finder.find(words, seeker)
 
     async def settings(self, asker: Asker) -> ChatSettings:
         """What this chat wants; the defaults for one that never said."""

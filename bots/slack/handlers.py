@@ -146,7 +146,7 @@ class SlackBot:
             case Cancel(name):
                 await self._cancel(name, said.speaker)
             case Find(words):
-                return texts.found(await self.desk.find(words, asker), words)
+                return texts.found(await self.desk.find(words, asker))
             case Help():
                 return texts.usage(self._commands)
         return None

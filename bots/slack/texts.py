@@ -6,6 +6,7 @@ from uuid import UUID
 
 from bots.commands import HINT, USAGE
 from bots.desk import Asked, Refused
+from bots.finder import Hit, Hits
 from shared.chat.files import main_artifact, written
 from shared.chat.slack.blocks import (
     MAX_FALLBACK,
@@ -25,6 +26,7 @@ from shared.chat.words import describe, share, stage_words, time_words
 from shared.errors import CommandError, JobError
 from shared.models import JobState
 from shared.results import JobView
+from shared.search.moments import Piece
 from shared.settings import UMBRELLA
 
 MAX_TITLE = 120  # characters
@@ -41,6 +43,9 @@ NEEDS_CHANNEL = "Choose a channel, or keep it to yourself."
 NO_TRANSCRIPT = "That transcript is no longer kept; send the link again."
 NOT_SHARED = "The transcript could not be posted there; try again in a moment."
 TOO_LATE = "That took too long; press again."
+
+NARROW = "\u200b"  # a space without width
+_LOOK_ALIKES = str.maketrans({"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"})  # which mean nothing to Slack
 
 _COMMAND = re.compile(rf"(?<![\w/.])/({'|'.join(USAGE)})\b")
 
@@ -102,11 +107,34 @@ def told(asked: Asked) -> Message:
     return _lines(lines)
 
 
-def found(asked: Sequence[Asked], words: str) -> Message:
-    """What was fetched with such a title; titles lead to the files while they are kept."""
-    if not asked:
-        return message(f"I have fetched nothing for you with “{one_line(words)}” in its title.")
-    return _lines([f"`{each.short_id}` {_linked(each.view)}" for each in asked])
+def found(hits: Hits) -> Message:
+    """Videos, each with the moments that have what was looked for; both lead to the watch page."""
+    shown = [_lines(_found(hit)) for hit in hits.hits] + ([sentence(hits.sentence)] if hits.sentence else [])
+    text = fitting([line for each in shown for line in each.text.split("\n")], MAX_FALLBACK)
+    return Message(text, tuple(block for each in shown for block in each.blocks))
+
+
+def _found(hit: Hit) -> list[str]:
+    lines = [_linked(hit.view)]
+    for spot in hit.spots:
+        time = time_words(int(spot.moment.seconds))
+        lines.append(f"{link(spot.url or '', time)} {emphasized(spot.moment.snippet)}")
+    return lines + ([f"… {hit.more} more in it"] if hit.more else [])
+
+
+def emphasized(snippet: Sequence[Piece]) -> str:
+    """What is said, with what was looked for in bold, which Slack knows only between spaces: narrow ones."""
+    return "".join(
+        f"{NARROW}*{spoken}*{NARROW}" if piece.is_hit else spoken
+        for piece in snippet
+        if (spoken := escape(_visible(piece.text).translate(_LOOK_ALIKES)))
+    )
+
+
+def _visible(text: str) -> str:
+    """The same on one line, with the spaces at its ends."""
+    before, after = " " * text[:1].isspace(), " " * text[-1:].isspace()
+    return f"{before}{one_line(text)}{after}" if text.strip() else " "
 
 
 def transcript(view: JobView) -> Message:

@@ -134,8 +134,7 @@ class TelegramBot:
                 case Cancel(name):
                     await self._cancel(name, said, standing)
                 case Find(words):
-                    found = await self._desk.find(words, speaker.asker())
-                    self._tell(speaker, texts.found(found, words))
+                    self._tell(speaker, texts.found(await self._desk.find(words, speaker.asker())))
                 case Help():
                     is_hello = said.command == "start"
                     self._tell(speaker, texts.plain(texts.WELCOME) if is_hello else texts.usage(standing))

@@ -7,6 +7,7 @@ from itertools import accumulate
 
 from bots.commands import HINT, USAGE
 from bots.desk import Asked
+from bots.finder import Hits, Spot
 from bots.telegram.access import Known, Standing
 from bots.telegram.reading import Person, Speaker
 from shared.chat.files import is_linkable
@@ -15,6 +16,7 @@ from shared.chat.words import describe, share, stage_words, time_words
 from shared.errors import FAILURES, Code
 from shared.models import JobState, Role
 from shared.results import JobView
+from shared.search.moments import Piece
 
 MOST_TITLE = 120  # UTF-16 units
 
@@ -99,11 +101,14 @@ def told(asked: Asked) -> str:
     return fitted(lines)
 
 
-def found(asked: Sequence[Asked], words: str) -> str:
-    """What was fetched with such a title; titles lead to the files while they are kept."""
-    if not asked:
-        return f"I have fetched nothing for you with <i>{plain(clean(words))}</i> in its title."
-    return fitted([f"<code>{each.short_id}</code> {_linked(each.view)}" for each in asked])
+def found(hits: Hits) -> str:
+    """Videos, each with the moments that have what was looked for; both lead to the watch page."""
+    lines: list[str] = []
+    for hit in hits.hits:
+        lines.append(_linked(hit.view))
+        lines += [_spot(spot) for spot in hit.spots]
+        lines += [f"  … {hit.more} more in it"] if hit.more else []
+    return fitted(lines + ([plain(hits.sentence)] if hits.sentence else []))
 
 
 def given(whom: Person, role: Role) -> str:
@@ -146,8 +151,25 @@ def _title(view: JobView) -> str:
     return plain(cut(clean(view.name), MOST_TITLE))
 
 
+def _spot(spot: Spot) -> str:
+    """A moment, and what is said there."""
+    time = time_words(int(spot.moment.seconds))
+    if spot.url and is_linkable(spot.url):
+        time = f'<a href="{escape(spot.url)}">{time}</a>'
+    return f"  {time} {''.join(map(_piece, spot.moment.snippet))}"
+
+
+def _piece(piece: Piece) -> str:
+    """Part of what is said; `clean` takes the spaces at its ends, and sees no name behind an `@` there."""
+    text = piece.text
+    before, after = " " * text[:1].isspace(), " " * text[-1:].isspace()
+    shown = plain(f"{before}{clean(text)}{after}" if text.strip() else " ")
+    shown = shown + "\u2060" if shown.endswith("@") else shown
+    return f"<b>{shown}</b>" if piece.is_hit else shown
+
+
 def _linked(view: JobView) -> str:
-    url = next((artifact.url for artifact in view.artifacts if artifact.url), None)
+    url = view.watch_url or next((artifact.url for artifact in view.artifacts if artifact.url), None)
     if url is None:
         return f"{_title(view)} · no longer kept; send the link again"
     if not is_linkable(url):  # Telegram drops such a link without a word

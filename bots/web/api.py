@@ -9,13 +9,15 @@ from math import ceil
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, HTTPException, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Header, HTTPException, Query, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, Field
 
-from bots.commands import Get, Subs, parse
+from bots.commands import MAX_FIND_CHARACTERS, Get, Subs, parse
+from bots.finder import Finder, Seeker
 from bots.follow import Follower
 from bots.intake import Intake, Origin, Submitted, cancel
 from bots.web.guard import guard
+from bots.web.search import SearchAnswer, answer
 from shared import tracing
 from shared.database import Database
 from shared.errors import CommandError, JobError
@@ -69,6 +71,7 @@ def api_router(
     """The routes below /api."""
     router = APIRouter(prefix="/api", dependencies=[guard(settings)])
     not_there = problems(status_404=NO_SUCH_JOB)
+    finder = Finder(database, follower)
 
     async def found(job_id: UUID) -> JobView:
         view = await follower.view(job_id)
@@ -101,6 +104,18 @@ def api_router(
             submitted = await submit(intake, command, origin)
             accepted.append(Accepted(request_id=submitted.request_id, job=await found(submitted.job_id)))
         return accepted
+
+    @router.get("/search", summary="Search in what was fetched", responses=problems(), tags=["search"])
+    async def search(
+        q: Annotated[
+            str,
+            Query(
+                max_length=MAX_FIND_CHARACTERS, description='Words near each other, `"a phrase"`, `begin*`.'
+            ),
+        ] = "",
+    ) -> SearchAnswer:
+        """Titles and transcripts of what was asked for through this API; without case and accents."""
+        return answer(await finder.find(q, Seeker("api", "api", "api", sees_own=True)))
 
     @router.get("/jobs/{job_id}", summary="Look at a job", responses=not_there, tags=["jobs"])
     async def look(job_id: UUID) -> JobView:

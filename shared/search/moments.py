@@ -49,11 +49,6 @@ def moment(query: Query, cues: Sequence[tuple[float, str]], language: str | None
     return Moment(cues[best][0], _snippet(text, hits, first), language)
 
 
-def highlighted(query: Query, text: str) -> tuple[Piece, ...]:
-    """All of a short text, a title, with what was looked for in it."""
-    return tuple(_pieces(text, _hits(query, text), 0, len(text)))
-
-
 def _hits(query: Query, text: str) -> list[_Hit]:
     """Where the terms stand in a composed text, in order."""
     found = units(text)

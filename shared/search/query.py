@@ -2,7 +2,7 @@
 
 budget meeting      both words, in whatever order, near each other
 "budget meeting"    the phrase
-budg*               words that begin so
+budg*               words that begin so; also at the end of a phrase
 """
 
 import re
@@ -51,20 +51,19 @@ def read_query(text: str) -> Query:
     text = _QUOTES.sub('"', composed(text))
     terms = []
     for found in _TERM.finditer(text):
-        word = found["word"] or ""
-        if term := _term(found["phrase"] or word, is_open=word.endswith("*")):
+        if term := _term(found["word"] or found["phrase"]):
             terms.append(term)
     return Query(tuple(dict.fromkeys(terms))[:MOST_TERMS])
 
 
-def _term(text: str, is_open: bool) -> Term | None:
+def _term(text: str) -> Term | None:
     """A word may be several tokens, `e-mail` or a sentence in Chinese: then it is a phrase."""
     found = units(text)[:MOST_TOKENS]
     if not found:
         return None
     made = tokens(found)
     if not found[-1].is_undivided:
-        return Term(tuple(made), is_open)
+        return Term(tuple(made), is_open=text.endswith("*"))
     if len(found) > 1 and found[-2].is_undivided:
         return Term(tuple(made[:-1]), reaches_on=True)
     return Term(tuple(made), is_open=True)  # one character, and whatever follows it

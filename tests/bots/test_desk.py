@@ -95,7 +95,7 @@ class Counter:
 
     async def titles(self, words: str, who: Asker = ANN) -> list[str | None]:
         """What a search finds."""
-        return [found.view.title for found in await self.desk.find(words, who)]
+        return [hit.view.title for hit in (await self.desk.find(words, who)).hits]
 
 
 @pytest.fixture
@@ -335,8 +335,11 @@ async def test_recent_ones_are_the_persons_own_newest_first_and_not_too_many(cou
         ("harbour", ["Harbour at night", "The HARBOUR café"]),
         ("night harbour", ["Harbour at night"]),
         ("café", ["The HARBOUR café"]),
+        ("CAFE", ["The HARBOUR café"]),
+        ("harb*", ["Harbour at night", "The HARBOUR café"]),
+        ('"at night"', ["Harbour at night"]),
         ("100%", ["100% true"]),
-        ("%", ["100% true"]),
+        ("%", []),
         ("a_b", ["a_b"]),
         ("\\", []),
         ("nothing", []),
@@ -347,8 +350,29 @@ async def test_what_was_fetched_is_found_by_words_of_its_title(
 ) -> None:
     for title in ("The HARBOUR café", "100% true", "a_b", "axb", "Harbour at night"):
         await counter.fetched(title)
-    await counter.fetched("Bob's harbour", BOB)
+    await counter.fetched("Bob's harbour café, 100 a b nights, at night", replace(BOB, chat_id="other"))
     assert await counter.titles(words) == titles
+
+
+async def test_what_a_search_tells_of_depends_on_who_hears_it(counter: Counter) -> None:
+    await counter.fetched("Ann's film")
+    await counter.fetched("Ann's film elsewhere", ELSEWHERE)
+    await counter.fetched("Bob's film", BOB)
+    await counter.fetched("Bob's film elsewhere", replace(BOB, chat_id="other"))
+    await counter.fetched("Ann's film on Slack", replace(ANN, platform="slack"))
+    assert await counter.titles("film") == ["Bob's film", "Ann's film"], "in company: of this chat"
+    alone = replace(ANN, is_private=True)
+    assert await counter.titles("film", alone) == ["Bob's film", "Ann's film elsewhere", "Ann's film"]
+    at_home = replace(alone, chat_id="ann")
+    assert await counter.titles("film", at_home) == ["Ann's film elsewhere", "Ann's film"]
+    assert await counter.titles("film", replace(ANN, chat_id="third")) == []
+
+
+async def test_what_somebody_no_longer_wanted_is_not_found(counter: Counter) -> None:
+    asked = await counter.fetched("Ann's film")
+    async with counter.database.write() as session:
+        (await session.get_one(Request, asked.request_id)).cancelled = True
+    assert await counter.titles("film") == []
 
 
 # settings

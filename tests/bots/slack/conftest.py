@@ -21,6 +21,7 @@ from shared import deliveries, jobs
 from shared.chat import MessageClient
 from shared.jobs import Fence
 from shared.models import Artifact, ArtifactKind, Job, JobState, Request
+from shared.search.words import title_words
 from shared.settings import Settings
 from tests.shared.conftest import an_artifact
 from tests.slack.channels import Channel
@@ -72,6 +73,7 @@ class Chatting:
         async with self.parts.database.write() as session:
             row = await session.get_one(Job, job.id)
             row.state, row.attempt, row.title = JobState.RUNNING, 1, title
+            row.title_words = title_words(title)
             for name, value in values.items():
                 setattr(row, name, value)
         async with self.parts.database.write() as session:

@@ -98,8 +98,7 @@ async def test_the_umbrella_does_it_all(chat: Chatting) -> None:
     await chat.ann.runs(f"/status {name}", chat.channel)
     await chat.channel.shows(lambda shown: "Cancelled" in shown.text, only_to=chat.ann)
     await chat.ann.runs("/ferry find <b>film</b> & more", chat.channel)
-    told = await chat.channel.shows("nothing for you with “<b>film</b> & more”", only_to=chat.ann)
-    assert not chat.slack.pings(told).anybody
+    await chat.channel.shows("such as /ferry find budg*", only_to=chat.ann)
     await chat.ann.runs("/ferry", chat.channel)
     await chat.channel.shows("/ferry subs <link>", only_to=chat.ann)
 

@@ -90,7 +90,9 @@ async def test_status_cancel_and_find(chat: Chatting) -> None:
     await chat.private.sends("/cancel")
     await chat.private.shows("Nothing of yours is waiting or running.")
     await chat.private.sends("/find <b>film</b> & more")
-    await chat.private.shows("I have fetched nothing for you with <b>film</b> & more in its title.")
+    await chat.private.shows("Nothing of what you have fetched has that in its title or its transcript.")
+    await chat.private.sends("/find ?")
+    await chat.private.shows("Look for a word: /find and letters or digits, such as /find budget")
 
 
 async def test_a_reply_to_a_status_message_means_that_one(chat: Chatting) -> None:

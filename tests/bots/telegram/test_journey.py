@@ -57,8 +57,10 @@ async def test_a_film_is_fetched_found_and_told_of(private: Private, site: Media
     assert film.media is not None and film.media.kind == "video"
     title = film.text.splitlines()[0]
     await private.sends(f"/find {title.split()[0].lower()}")
-    found = await private.shows(lambda shown: shown.message_id != film.message_id and title in shown.text)
-    name = found.text.split()[0]
+    await private.shows(lambda shown: shown.message_id != film.message_id and title in shown.text)
+    await private.sends("/status")
+    listed = await private.shows(lambda shown: " · Done" in shown.text and title in shown.text)
+    name = listed.text.split()[0]
     await private.sends(f"/status {name}")
     await private.shows(lambda shown: shown.text.startswith(f"{name} {title}\nDone"))
     await private.sends(f"/cancel {name}")

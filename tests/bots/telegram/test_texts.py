@@ -3,11 +3,13 @@
 from urllib.parse import quote
 
 from bots.desk import Asked
+from bots.finder import Hit, Hits, Spot
 from bots.telegram import texts
 from bots.telegram.access import Known
 from shared.ids import new_id
 from shared.models import ArtifactKind, JobState, Request, Role
 from shared.results import JobView
+from shared.search.moments import Moment, Piece
 from tests.shared.chat.telegram.views import a_file, a_view, an_error
 from tests.telegram import utf16
 from tests.telegram.html import parse_html
@@ -40,8 +42,40 @@ def test_ten_found_films_with_long_addresses() -> None:
     name = "映画" * 40
     url = f"http://localhost:8080/f/token/{quote(name)}.mp4"
     view = a_view(JobState.DONE, title=name, artifacts=(a_file(url=url),))
-    lines = seen(texts.found([asked(view)] * 10, "映画"))
+    lines = seen(texts.found(Hits((Hit(view, (), 0),) * 10, None)))
     assert lines[-1] == "and 6 more" and len(lines) == 2 * 4 + 1, "an address stands under its title"
+
+
+PAGE = "https://ferry.example.org/w/token"
+
+
+def a_hit(*pieces: Piece, page: str | None = PAGE, seconds: float = 83.5, more: int = 0) -> Hit:
+    """A film in which this is said."""
+    view = a_view(JobState.DONE, title="A <film>", artifacts=(a_file(),), watch_url=page)
+    return Hit(view, (Spot(Moment(seconds, pieces), page and f"{page}#t=83"),), more)
+
+
+def test_moments_lead_to_their_second_and_show_in_bold_what_was_looked_for() -> None:
+    said = Piece("…next year's "), Piece("Budget", True), Piece(" was <b>not</b> & "), Piece("more", True)
+    hit = a_hit(*said, more=4)
+    shown = texts.found(Hits((hit,), "Add a word."))
+    text, entities = parse_html(shown)
+    assert text.splitlines() == [
+        "A <film>", "  1:23 …next year's Budget was <b>not</b> & more", "  … 4 more in it", "Add a word.",
+    ]  # fmt: skip
+    kinds = [(one["type"], one.get("url")) for one in entities]
+    assert kinds == [("text_link", PAGE), ("text_link", f"{PAGE}#t=83"), ("bold", None), ("bold", None)]
+
+
+def test_what_is_said_mentions_nobody() -> None:
+    text, _ = parse_html(texts.found(Hits((a_hit(Piece("ask @ann, @"), Piece("bob", True)),), None)))
+    assert "@\u2060ann" in text and "@\u2060bob" in text
+
+
+def test_where_telegram_takes_no_link_the_address_stands_under_the_title_once() -> None:
+    page = "http://localhost:8080/w/token"
+    lines = seen(texts.found(Hits((a_hit(Piece("Budget", True), page=page),), None)))
+    assert lines == ["A <film>", page, "  1:23 Budget"]
 
 
 def test_everybody_with_a_long_name() -> None:

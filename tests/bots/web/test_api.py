@@ -17,14 +17,19 @@ from starlette.requests import HTTPConnection
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
+from bots.finder import NO_WORDS, Hit, Hits, Spot
 from bots.web.app import create_app
 from bots.web.guard import is_local, is_loopback
+from bots.web.search import answer
 from linkferry.compose import Parts, open_parts
 from shared.health import NEEDS
-from shared.models import Job
+from shared.models import Job, JobState
 from shared.monitor import Monitor
 from shared.queue import EmbeddedQueue
+from shared.search.moments import Moment, Piece
+from shared.search.words import title_words
 from shared.settings import Settings
+from tests.shared.chat.telegram.views import a_view
 
 LINK = "https://video.example/watch/1"
 KEY = "a-key-that-nobody-guesses"
@@ -124,6 +129,29 @@ async def test_ask_look_cancel(web: Endpoint) -> None:
     stopped = await web.client.post(f"/api/jobs/{job}/cancel")
     assert (stopped.status_code, stopped.json()["state"]) == (202, "cancelled")
     assert (await web.client.post(f"/api/jobs/{job}/cancel")).json()["state"] == "cancelled"
+
+
+async def test_search_finds_what_this_api_asked_for_and_says_what_to_do(web: Endpoint) -> None:
+    job = UUID(await web.job())
+    async with web.parts.database.write() as session:
+        values = {"state": JobState.DONE, "title": "Déjà <vu>", "title_words": title_words("Déjà <vu>")}
+        await session.execute(update(Job).where(Job.id == job).values(**values))
+    found = (await web.client.get("/api/search", params={"q": '"deja vu"'})).json()
+    assert [(video["job"]["job_id"], video["moments"]) for video in found["videos"]] == [(str(job), [])]
+    assert found["detail"] is None
+    nothing = (await web.client.get("/api/search", params={"q": "else"})).json()
+    assert nothing["videos"] == [] and nothing["detail"].startswith("Nothing of what you have fetched")
+    assert (await web.client.get("/api/search")).json()["detail"] == NO_WORDS
+    assert (await web.client.get("/api/search", params={"q": "x" * 201})).status_code == 422
+
+
+def test_a_moment_of_an_answer_shows_what_was_looked_for() -> None:
+    pieces = Piece("a < "), Piece("b & c", True)
+    view = a_view(JobState.DONE)
+    (video,) = answer(Hits((Hit(view, (Spot(Moment(83.5, pieces), None),), 2),), None)).videos
+    (moment,) = video.moments
+    assert (moment.seconds, moment.text, moment.html) == (83.5, "a < b & c", "a &lt; <b>b &amp; c</b>")
+    assert (video.more, moment.url) == (2, None)
 
 
 async def test_one_key_is_one_request_and_one_link_is_one_job(web: Endpoint) -> None:

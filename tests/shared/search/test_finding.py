@@ -33,6 +33,7 @@ async def text_of(library: Library, words: str) -> str:
         ("cafe", 3.5),
         ("DEJA", 6.25),
         ("budg*", 6.25),
+        ('"next year\'s bud*"', 3.5),
         ('"next year\'s budget"', 3.5),
         ('"café of next year"', 3.5),
         ("included evening", 1.0),
@@ -53,7 +54,9 @@ async def test_what_is_not_said_is_not_found(library: Library, words: str) -> No
 
 
 async def test_the_snippet_shows_what_was_looked_for(library: Library) -> None:
-    await library.fetched((0, "So much was said before that"), *TALK, (12, "and more is told by othersunnamed"))
+    await library.fetched(
+        (0, "So much was said before that"), *TALK, (12, "and more is told by othersunnamed")
+    )
     assert await text_of(library, '"next year" deja') == (
         "…evening and welcome to the Café of [next year]'s budget, [déjà] vu included. "
         "The budget is a Budget is a budget and more is told by…"

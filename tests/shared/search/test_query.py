@@ -16,6 +16,7 @@ from shared.search.words import composed, tokens, units
         ("“budget meeting” „now‟", [Term(("budget", "meeting")), Term(("now",))]),
         ('"never closed', [Term(("never", "closed"))]),
         ("budg*", [Term(("budg",), is_open=True)]),
+        ('"the budg*"', [Term(("the", "budg"), is_open=True)]),
         ('a"b c"d', [Term(("a",)), Term(("b", "c")), Term(("d",))]),
         ("e-mail", [Term(("e", "mail"))]),
         ("same SAME Sámé", [Term(("same",))]),
