@@ -164,7 +164,16 @@ class Attempt:
             async with self._beside("the thumbnail and the info"):
                 thumbnail, info = await child.extras()
                 fetched.extras = (thumbnail, info) if thumbnail else (info,)
+            await self._look(child, fetched.files)
         return fetched
+
+    async def _look(self, child: Child, files: Sequence[StreamFile]) -> None:
+        """What the child sees in its files need not be seen again by a process of ffprobe's."""
+        if not files:
+            return
+        async with self._beside("the child's look at the files"):
+            for file, answer in zip(files, await child.look(files), strict=True):
+                await media.trust(Path(file.path), answer)
 
     async def _check_quota(self) -> None:
         """Many links at once are all taken in; what the first of them fetched is known only now."""

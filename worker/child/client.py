@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -19,6 +19,7 @@ from worker.child.protocol import (
     Extras,
     Hello,
     Limits,
+    Look,
     Media,
     Message,
     Probe,
@@ -82,6 +83,10 @@ class Child:
         """Fetch the thumbnail (None when there is none) and write the info JSON. Probe first."""
         reply = await self._ask(Extras())
         return Path(reply.thumbnail) if reply.thumbnail else None, Path(_promised(reply.info))
+
+    async def look(self, files: Sequence[StreamFile]) -> tuple[dict[str, Any], ...]:
+        """What ffprobe would say about each of the downloaded files."""
+        return _promised((await self._ask(Look(paths=tuple(file.path for file in files)))).looks)
 
     async def _ask(self, call: Call, on_progress: Callable[[Progress], None] | None = None) -> Reply:
         try:

@@ -11,8 +11,9 @@ from pathlib import Path
 from shared.errors import Code, JobError
 from worker.child import bounds, failures, guard
 from worker.child.abort import TRIPWIRE
+from worker.child.look import look
 from worker.child.process import close_all_but, die_with_parent
-from worker.child.protocol import Call, Captions, Download, Extras, Failed, Hello, Limits, Probe, Reply
+from worker.child.protocol import Call, Captions, Download, Extras, Failed, Hello, Limits, Look, Probe, Reply
 from worker.child.session import Session
 from worker.child.sieve import Extractors
 from worker.child.wire import Wire
@@ -98,6 +99,8 @@ def _answer(session: Session, call: Call) -> Reply:
         case Extras():
             thumbnail, info = session.extras()
             return Reply(thumbnail=str(thumbnail) if thumbnail else None, info=str(info))
+        case Look():
+            return Reply(looks=tuple(look(Path(path)) for path in call.paths))
     raise JobError(Code.INTERNAL, f"hello again: {call.call}")
 
 

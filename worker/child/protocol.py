@@ -6,7 +6,7 @@ a time, in order. Python objects never cross the pipe.
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -140,7 +140,14 @@ class Extras(Frozen):
     call: Literal["extras"] = "extras"
 
 
-Call = Annotated[Hello | Probe | Download | Captions | Extras, Field(discriminator="call")]
+class Look(Frozen):
+    """Look at downloaded files; see `look.py`. Answered with `looks`, in their order."""
+
+    call: Literal["look"] = "look"
+    paths: tuple[str, ...]
+
+
+Call = Annotated[Hello | Probe | Download | Captions | Extras | Look, Field(discriminator="call")]
 
 
 # Child to worker ---------------------------------------------------------------------------------
@@ -180,6 +187,7 @@ class Reply(Frozen):
     captions: tuple[CaptionFile, ...] | None = None
     thumbnail: str | None = None
     info: str | None = None
+    looks: tuple[dict[str, Any], ...] | None = None
     error: Failed | None = None
 
 

@@ -11,18 +11,20 @@ from typing import Any
 
 from shared.options import Options
 from worker.child import links
+from worker.child.look import look
 from worker.child.protocol import Limits
 from worker.child.session import Session
 from worker.child.sieve import Extractors
 
 _SIZE = 256 * 1024  # bytes; enough to go through every step of a download
+_FILM = Path(__file__).with_name("warm.mp4").read_bytes()  # ten pictures and a tone; zeros make up the rest
 _PATTERNS = 20_000
 _PAGE = "<!doctype html><title>Nothing</title><p>Nothing here.</p>"
 _LIMITS = Limits(max_bytes=2 * _SIZE, wall_clock=60, no_progress=60)
 
 
 class _SmallFile(http.server.BaseHTTPRequestHandler):
-    """Answers everything with a few bytes that call themselves a video."""
+    """Answers everything with a small video."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -31,7 +33,7 @@ class _SmallFile(http.server.BaseHTTPRequestHandler):
         self.send_header("Last-Modified", "Sun, 01 Nov 2026 12:00:00 GMT")  # dates have many patterns
         self.end_headers()
         try:
-            self.wfile.write(bytes(_SIZE))
+            self.wfile.write(_FILM.ljust(_SIZE, b"\0"))
         except ConnectionError:
             return  # the extractor looks at the first bytes only
 
@@ -51,7 +53,8 @@ def warm_up() -> Extractors:
             thread.start()
             try:
                 session.probe(f"http://127.0.0.1:{server.server_port}/warm.mp4")
-                session.download(Options())
+                for file in session.download(Options()):
+                    look(Path(file.path))
             finally:
                 server.shutdown()
                 thread.join()

@@ -1,12 +1,13 @@
 """Everything ffmpeg does, on local files only: look, decide, convert in one pass, check.
 
-probe.py    inspect(path) -> MediaInfo, one ffprobe call       layout.py  what the bytes say by themselves
+probe.py    inspect(path) -> MediaInfo, one ffprobe call, or none where a child has looked already
+layout.py   what the bytes say by themselves
 plan.py     MediaInfo + Options -> Plan, a pure decision       convert.py  Plan -> the finished file
 check.py    is this the whole, playable file that was asked for
 process.py  one ffmpeg or ffprobe process: bounded, killable   settings for hostile input live there too
 """
 
-from worker.media.check import check, verify
+from worker.media.check import check, trust, verify
 from worker.media.convert import Limits, convert
 from worker.media.plan import Plan, Track, Work, plan
 from worker.media.probe import Kind, MediaInfo, Stream, inspect, inspect_all
@@ -24,5 +25,6 @@ __all__ = [
     "inspect",
     "inspect_all",
     "plan",
+    "trust",
     "verify",
 ]

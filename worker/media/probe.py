@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from worker.media.process import DEMUXERS, PROTOCOLS, file_url, run
 START_PACKETS = 3  # more than one: the first packets of AAC and Opus decode to nothing
 HIDDEN_PACKETS = 200  # a cut mp4 may begin with seconds that are decoded but never shown
 END_PACKETS = 12
-_PAST_THE_END = 10_000_000  # seconds; a seek there lands on the last keyframe
+PAST_THE_END = 10_000_000  # seconds; a seek there lands on the last keyframe
 _MAX_OUTPUT = 1024 * 1024
 _ENTRIES = (
     "format=format_name,duration,start_time:format_tags=major_brand"
@@ -89,13 +90,22 @@ async def inspect(path: Path) -> MediaInfo:
     stat = await asyncio.to_thread(path.stat)
     if stat.st_size == 0:
         raise JobError(Code.BROKEN_FILE, f"{path.name} is empty")
-    identity = (str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns)
-    if identity not in _remembered:
-        layout = await asyncio.to_thread(read_layout, path)
-        _remembered[identity] = describe(path, stat.st_size, await _look(path), layout)
-        while len(_remembered) > 64:
-            _remembered.popitem(last=False)
-    return _remembered[identity]
+    if (known := _remembered.get(_identity(path, stat))) is not None:
+        return known
+    layout = await asyncio.to_thread(read_layout, path)
+    return remember(describe(path, stat.st_size, await _look(path), layout), stat)
+
+
+def remember(info: MediaInfo, stat: os.stat_result) -> MediaInfo:
+    """What `inspect` answers from now on, while the file is as it was when `stat` was taken."""
+    _remembered[_identity(info.path, stat)] = info
+    while len(_remembered) > 64:
+        _remembered.popitem(last=False)
+    return info
+
+
+def _identity(path: Path, stat: os.stat_result) -> tuple[str, int, int, int]:
+    return str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 async def inspect_all(paths: Sequence[Path]) -> list[MediaInfo]:
@@ -184,7 +194,7 @@ def _stream(item: dict[str, Any]) -> Stream:
 
 
 async def _look(path: Path) -> dict[str, Any]:
-    intervals = f"%+#{START_PACKETS},{_PAST_THE_END}%+#{END_PACKETS}"
+    intervals = f"%+#{START_PACKETS},{PAST_THE_END}%+#{END_PACKETS}"
     return await _probe(path, "-threads", "1", "-read_intervals", intervals, "-show_entries", _ENTRIES)
 
 
