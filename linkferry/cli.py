@@ -28,6 +28,8 @@ app = typer.Typer(
 
 jobs_app = typer.Typer(help="Look at jobs, and put them right.", no_args_is_help=True)
 app.add_typer(jobs_app, name="jobs")
+storage_app = typer.Typer(help="Look at what is stored, and clear up.", no_args_is_help=True)
+app.add_typer(storage_app, name="storage")
 
 BROKEN = 1
 MISCONFIGURED = 2
@@ -150,6 +152,28 @@ def jobs_cancel(job_id: UUID) -> None:
 
     settings = load_settings()
     finish(lambda: operate.cancel_job(settings, job_id))
+
+
+@storage_app.command("report")
+def storage_report(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """How much is kept, for whom and until when; how much room there is; what is left over."""
+    from linkferry import storage
+
+    settings = load_settings()
+    finish(lambda: storage.report(settings, as_json=as_json))
+
+
+@storage_app.command("sweep")
+def storage_sweep(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+) -> None:
+    """Delete what is left over, as workers do by themselves; safe while they run."""
+    from linkferry import storage
+
+    settings = load_settings()
+    finish(lambda: storage.run_sweep(settings, dry_run=dry_run))
 
 
 @app.command()

@@ -62,9 +62,14 @@ async def add_job(
     job = Job(
         id=new_id(),
         link="https://video.example/watch/1",
-        site="video.example",
-        user_key="test",
-        **{"options": {}, "state": JobState.DONE, "title": "A film", **columns},
+        **{
+            "site": "video.example",
+            "user_key": "test",
+            "options": {},
+            "state": JobState.DONE,
+            "title": "A film",
+            **columns,
+        },
     )
     rows = []
     for number, file in enumerate(files):
