@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 EXTRAS = ("requirements-speech.lock", "requirements-tracing.lock")
 LOCKS = ("requirements.lock", *EXTRAS, "requirements-dev.lock")
+ALONE = "requirements-checkov.lock"  # a tool in a venv of its own
 WITHIN = [pair for pair in itertools.combinations(LOCKS, 2) if pair != EXTRAS]
 MACHINE_PATH = re.compile(
     r"(?<![\w./-])/(?:work/|Users/|(?:root|home/\w+)/\.)"
@@ -40,12 +41,12 @@ def make_targets() -> set[str]:
     return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, ALONE])
 def test_a_lock_installs_from_any_index(lock: str) -> None:
     assert not re.findall(r"^.*(?:://|--\w*index|--find-links).*$", (ROOT / lock).read_text(), re.MULTILINE)
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, ALONE])
 def test_every_locked_package_has_a_version_and_a_hash(lock: str) -> None:
     bare = [name for name, entry in pins(lock).items() if "==" not in entry or "--hash=sha256:" not in entry]
     assert not bare
