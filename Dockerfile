@@ -12,7 +12,8 @@ ARG LOCK=requirements.lock
 COPY requirements.lock requirements-speech.lock requirements-tracing.lock ./
 RUN /opt/linkferry/bin/pip install --only-binary=:all: --require-hashes -r "$LOCK"
 
-# A newer yt-dlp than the lock's: sites change faster than Linkferry does.
+# A newer yt-dlp than the lock's: sites change faster than Linkferry does. It comes without the lock's hashes;
+# `make lock ONLY=yt-dlp` before the build is the way with them.
 ARG YT_DLP=
 RUN test -z "$YT_DLP" || \
     /opt/linkferry/bin/pip install --only-binary=:all: "yt-dlp[default,curl-cffi,deno]==$YT_DLP"
