@@ -62,12 +62,14 @@ class Janitor:
         async with self._database.write() as session:
             await presence.sign(session, self._name, self._slots())
             changed = await jobs.requeue_due(session)
+            stolen = 0
             if self._may_judge():
                 expired = await jobs.requeue_expired(session)
+                stolen = len(expired)
                 if expired:
-                    log.warning("leases that ran out: %d", len(expired))
-                    LEASE_STEALS.inc(len(expired))
+                    log.warning("leases that ran out: %d", stolen)
                 changed += expired
+        LEASE_STEALS.inc(stolen)
         if changed:
             self._outbox.nudge()
         await self._replace_lost_tickets()

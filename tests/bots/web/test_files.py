@@ -25,6 +25,7 @@ from bots.web.files import ServedFile, files_router, shown_as
 from shared.links import Links
 from shared.storage import Disposition, LocalStorage
 from shared.telemetry import AddContext, TextFormatter, redactor
+from tests.counting import Since
 
 CONTENT = os.urandom(3 * 1024 * 1024 + 17)
 FILM = ServedFile(
@@ -165,6 +166,14 @@ async def test_single_ranges_are_partial(
     assert answer.headers["content-range"] == f"bytes {start}-{end - 1}/{len(CONTENT)}"
     assert answer.headers["content-length"] == str(end - start)
     assert answer.headers["etag"] == ETAG
+
+
+async def test_what_is_sent_is_counted(site: Site, http: httpx.AsyncClient) -> None:
+    served = Since("served_bytes_total")
+    await http.get(site.path())
+    async with asyncio.timeout(30):
+        while served() < len(CONTENT):  # the last block is counted once it has left
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(

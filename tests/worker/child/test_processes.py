@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from shared.options import Options
+from tests.counting import Since
 from tests.site.server import MediaSite
 from worker.child.downloads import file_name
 from worker.child.formats import Choice
@@ -199,7 +200,7 @@ async def test_a_crash_says_how(
 async def test_the_warm_process_is_replaced_when_it_dies(
     server: ChildServer, limits: MakeLimits, tmp_path: Path, site: MediaSite
 ) -> None:
-    first = warm_process().pid
+    first, deaths = warm_process().pid, Since("child_crashes_total", process="warm")
     with pytest.raises(ChildCrashed):
         async with server.open(tmp_path, limits()) as child:
             task = asyncio.create_task(child.probe(site.url("/tube/slow")))
@@ -210,7 +211,7 @@ async def test_the_warm_process_is_replaced_when_it_dies(
     async with server.open(tmp_path, limits()) as child:
         assert await child.probe(site.url("/media/sample.mp4"))
     assert await server.identify("https://youtu.be/dQw4w9WgXcQ") is not None
-    assert warm_process().pid != first
+    assert warm_process().pid != first and deaths() == 1
 
 
 def group_is_zombie(pid: int) -> bool:
