@@ -8,7 +8,7 @@ Nothing lets it refuse a second message. So every step is noted in `uploads` und
 that Slack has the bytes, then which message is the summary, at last that the files are shown. A try that
 finds a note looks for what the next step would bring, and takes that step only where it is not there yet.
 Looking needs a scope that the app can do without; a step is then taken again unseen, because one message too
-many is better than none: files by the same ids, which Slack shows once.
+many is better than none.
 """
 
 import logging

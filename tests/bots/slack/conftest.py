@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 import bots.herald
 import bots.slack.life
+import bots.slack.replies
 import linkferry.slack
 from bots.slack.manifest import EVENTS, SCOPES
 from linkferry.chats import running_chats
@@ -144,6 +145,7 @@ def double(**changes: Any) -> SlackDouble:
 def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The same rules, but nobody waits long after an error."""
     monkeypatch.setattr(bots.slack.life, "PAUSES", (0.05, 0.2))
+    monkeypatch.setattr(bots.slack.replies, "RESPOND_PAUSES", (0.01, 0.01))
     monkeypatch.setattr(bots.herald, "PAUSE", 0.05)
     monkeypatch.setattr(bots.herald, "GRACE", 0.1)
     monkeypatch.setattr(deliveries, "POST_CLAIM", 0.5)

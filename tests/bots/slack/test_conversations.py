@@ -1,8 +1,6 @@
 """What people say and what they are told. No worker runs: whatever is asked for stays queued."""
 
-import pytest
-
-from bots.slack import replies, texts
+from bots.slack import texts
 from shared import jobs
 from shared.errors import Code
 from shared.models import Job, JobState
@@ -157,10 +155,7 @@ async def test_guests_in_a_shared_channel_press_what_they_asked_for_and_nothing_
     await chat.slack.until(lambda: [one.labels for one in shared.messages] == [[], []])
 
 
-async def test_an_answer_that_slack_did_not_take_is_said_again(
-    chat: Chatting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(replies, "RESPOND_PAUSES", (0.01, 0.01))
+async def test_an_answer_that_slack_did_not_take_is_said_again(chat: Chatting) -> None:
     await chat.ann.runs(f"/get {LINK}", chat.channel)
     status = await chat.channel.shows("Queued")
     chat.slack.fail_next("response_url", status=503, times=2)
