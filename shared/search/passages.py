@@ -10,7 +10,7 @@ across its end is found.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from shared.search.words import composed, tokens, units
+from shared.search.words import composed, tokens_of
 
 SIZE = 60  # words; characters, where words are not divided
 OVERLAP = 12
@@ -47,7 +47,7 @@ def passages(cues: Iterable[tuple[float, str]]) -> Iterator[Passage]:
 
 def _count(start: float, text: str) -> _Counted:
     line = composed(" ".join(text[:LONGEST_CUE].split()))
-    return _Counted(start, line, len(units(line)))
+    return _Counted(start, line, len(tokens_of(line)))
 
 
 def _reach(cues: Sequence[_Counted], begin: int, words: int) -> int:
@@ -61,4 +61,4 @@ def _reach(cues: Sequence[_Counted], begin: int, words: int) -> int:
 
 def _passage(cues: Sequence[_Counted]) -> Passage:
     text = "\n".join(cue.text for cue in cues)
-    return Passage(tuple((cue.start, cue.text) for cue in cues), tuple(tokens(units(text))))
+    return Passage(tuple((cue.start, cue.text) for cue in cues), tuple(tokens_of(text)))

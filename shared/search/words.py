@@ -82,9 +82,16 @@ def tokens(found: Sequence[Unit]) -> list[str]:
     return made
 
 
+def tokens_of(text: str) -> list[str]:
+    """The tokens of a composed text; the same as of its units, in half the time where it is ASCII."""
+    if text.isascii():
+        return [word[:LONGEST] for word in _ASCII_WORD.findall(text.lower())]
+    return tokens(units(text))
+
+
 def title_words(title: str) -> str:
     """A title's tokens between spaces: ` never gonna give `, to be looked through with LIKE."""
-    return f" {' '.join(tokens(units(composed(title))))} "
+    return f" {' '.join(tokens_of(composed(title)))} "
 
 
 @cache

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.search.words import composed, title_words, tokens, units
+from shared.search.words import composed, title_words, tokens, tokens_of, units
 
 
 def words(text: str) -> list[str]:
@@ -63,6 +63,11 @@ def test_tokens_hold_nothing_that_means_anything_to_a_database(text: str) -> Non
         assert token
         assert not set(token) & set(" '\"\\%_*:&|!()<>\x00")
         assert token == token.lower()
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=127)) | st.text())
+def test_the_quick_way_is_the_same(text: str) -> None:
+    assert tokens_of(composed(text)) == words(text)
 
 
 @given(st.text())
