@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from types import MappingProxyType, TracebackType
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -131,6 +132,10 @@ class JsonLines(JsonFormatter):
     def __init__(self, redact: Callable[[str], str]) -> None:
         super().__init__(FIELDS, rename_fields={"asctime": "time", "levelname": "level"})
         self._redact = redact
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """UTC, as ISO 8601 has it, with milliseconds."""
+        return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
         """The fields of the record, just before they become JSON."""

@@ -9,6 +9,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -90,6 +91,7 @@ def test_a_json_line_stays_json(settings: Settings) -> None:
     line = json.loads(text)
     assert (line["level"], line["job_id"], line["attempt"]) == ("ERROR", str(UUID(int=7)), 2)
     assert line["message"].startswith("/f/[token]")
+    assert datetime.fromisoformat(line["time"]).utcoffset() == timedelta(0)
 
 
 BOT = "7000000001:AAHsome-token-of-the-tests-000000000"
