@@ -28,6 +28,7 @@ from worker.folders import fetch_anew, own_folder, work_dir
 from worker.media import Kind
 from worker.progress import Reporter
 from worker.room import Room
+from worker.slots import Slots
 from worker.speech import FAILED, NO_SOUND, NOBODY, SOUND, Speech
 from worker.transcripts import (
     Means,
@@ -60,6 +61,11 @@ class Tools:
         """Write that an attempt ended well, with all that end in the same moment. Raises LeaseLost."""
         if not await self._endings.write(ending):
             raise LeaseLost(f"job {ending.fence.job_id} attempt {ending.fence.attempt}")
+
+    @cached_property
+    def slots(self) -> Slots:
+        """Places for attempts."""
+        return Slots(self.settings.max_concurrent_downloads)
 
     @cached_property
     def speech(self) -> Speech:
@@ -232,7 +238,7 @@ class Attempt:
         await self.reporter.enter(Stage.SPEECH)
         told = self.reporter.converted
         try:
-            with self._clock_stopped():
+            with self._clock_stopped(), self._tools.slots.lent():
                 track = await speech.hear(fetched.found, fetched.files, self.work_dir, options.clip, told)
         except JobError as error:
             log.warning("nothing was heard: %s", error)

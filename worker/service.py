@@ -46,7 +46,6 @@ class Worker:
         self._supervise = carry
         self._cancels: dict[UUID, asyncio.Event] = {}
         self._attempts: set[asyncio.Task[None]] = set()
-        self._put_down = asyncio.Event()
         self._carrying: dict[UUID, asyncio.Task[None] | None] = {}  # the newest attempt at each job
         self._stopping = asyncio.Event()
         self._grace = 0.0
@@ -99,15 +98,14 @@ class Worker:
                         cancelled.set()
 
     async def _take_jobs(self, attempts: asyncio.TaskGroup) -> None:
-        most, room = self._tools.settings.max_concurrent_downloads, self._tools.room
+        slots, room = self._tools.slots, self._tools.room
         await room.look()
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
             while not self._stopping.is_set():
-                if len(self._attempts) >= most:
-                    self._put_down.clear()
+                if not slots.free:
                     await self._queue.pause()
-                    await _first(self._put_down.wait(), stopping)
+                    await _first(slots.until_free(), stopping)
                     continue
                 if room.is_short:
                     await self._queue.pause()
@@ -119,7 +117,7 @@ class Worker:
                 if room.is_short:  # it came after a long time
                     await ticket.give_back()
                     continue
-                more = self._queue.at_hand(most - len(self._attempts) - 1)
+                more = self._queue.at_hand(max(0, slots.free - 1))
                 for job in await self._claim([ticket, *more]):
                     self._start(attempts, job)
         finally:
@@ -128,8 +126,9 @@ class Worker:
     def _start(self, attempts: asyncio.TaskGroup, job: Job) -> None:
         def put_down(attempt: "asyncio.Task[None]") -> None:
             self._attempts.discard(attempt)
-            self._put_down.set()
+            self._tools.slots.give_back()
 
+        self._tools.slots.take()
         attempt = attempts.create_task(self._carry(job), name=f"job {job.id}")
         self._attempts.add(attempt)
         attempt.add_done_callback(put_down)

@@ -141,6 +141,31 @@ async def test_cancelling_while_listening_ends_every_process(hearing: Service, s
     await until(is_silent)
 
 
+async def test_while_one_listens_others_are_fetched(
+    tmp_path: Path, site: MediaSite, children: ChildServer, hurry: None
+) -> None:
+    long = site.root / "media" / "longer.m4a"
+    ffmpeg("-stream_loop", "200", "-i", "sample.m4a", "-c", "copy", long.name, folder=long.parent)
+    settings = settings_for(
+        tmp_path / "data", site, speech_model=str(MODEL), speech_threads=1, max_concurrent_downloads=1
+    )
+    try:
+        async with open_service(settings, site, children) as service:
+            asked = await service.ask("/media/longer.m4a", **SUBS)
+
+            async def is_listening() -> bool:
+                return (await service.job(asked.job_id)).stage is Stage.SPEECH
+
+            await until(is_listening)
+            view = await service.get("/watch/sample", "bob")
+            assert view.state is JobState.DONE
+            assert (await service.job(asked.job_id)).state is JobState.RUNNING
+            await service.cancel(asked)
+            await service.ended(asked)
+    finally:
+        long.unlink()
+
+
 async def test_where_it_is_off_only_who_asks_for_it_is_told(busy_service: Service) -> None:
     view = await busy_service.get("/tube/nocaptions-3", **SUBS)
     assert view.error and view.error.code == Code.NO_CAPTIONS and OFF not in view.error.message

@@ -1,4 +1,4 @@
-"""What of a transcript can be searched in, as a file: between reading captions and storing what they became."""
+"""What of a transcript can be searched in, as a file: made with the captions, kept with what is stored."""
 
 import json
 from collections.abc import Iterator
