@@ -13,7 +13,7 @@ import migrations
 from bots.platforms import wants_webhook
 from bots.terminal import say
 from linkferry.carry import answers
-from shared import checks, load
+from shared import checks, load, tracing
 from shared.chat.telegram.bot import open_bot
 from shared.chat.words import time_words
 from shared.checks import ANSWER_TIME, Finding
@@ -149,6 +149,16 @@ async def _speech(settings: Settings) -> Finding:
     return Finding("speech", f"{settings.speech_model}, on {settings.speech_device}")
 
 
+async def _tracing(settings: Settings) -> Finding:
+    reason = tracing.why(settings)
+    if reason is None:
+        return Finding("tracing", "off")
+    if not tracing.is_installed():
+        advice = f"Install it: {tracing.INSTALL}."
+        return Finding("tracing", "OpenTelemetry is missing.", advice, fatal=settings.tracing == "on")
+    return Finding("tracing", f"on, because {reason}")
+
+
 async def _database(settings: Settings) -> Finding:
     kind = "SQLite" if settings.effective_database_url.startswith("sqlite") else "PostgreSQL"
     database = Database(settings.effective_database_url)
@@ -265,4 +275,5 @@ async def _web(settings: Settings) -> Finding:
 CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
     _python, _environment, _ffmpeg, _ffprobe, _deno, _yt_dlp, _data_folder, _disk, _storage, _cookies,
     _database, _queue, _jobs, _worker, _web, _telegram, _speech,
+    _tracing,
 )  # fmt: skip

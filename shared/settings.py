@@ -182,7 +182,8 @@ class Settings(BaseSettings):
     )
     libretranslate_api_key: str = Field("", repr=False, description="Its API key, when it wants one.")
     tracing: Literal["auto", "on", "off"] = Field(
-        "auto", description="OpenTelemetry. `auto`: on when OTEL_EXPORTER_OTLP_ENDPOINT is set."
+        "auto",
+        description="OpenTelemetry. `auto`: on with OTEL_EXPORTER_OTLP_ENDPOINT, and in ECS when installed.",
     )
     log_format: Literal["auto", "text", "json"] = Field(
         "auto", description="`auto`: text on a terminal that is not AWS's, else json."

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from shared.environment import Environment, Place
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 TRACEPARENT = "traceparent"  # the name of the header, as W3C has it
 ADDRESSES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+PACKAGE = "opentelemetry-exporter-otlp-proto-http"
 INSTALL = "python -m pip install --require-hashes -r requirements-tracing.lock"
 FLUSH = 3.0  # seconds that the last spans get to leave when the process ends
 REMIND_AFTER = 300.0  # seconds until a collector that takes nothing is spoken of again
@@ -44,22 +46,46 @@ _end: Callable[[], None] | None = None
 
 def set_up_tracing(settings: "Settings") -> None:
     """Trace from now on, if that is wanted. Raises ConfigError when it is asked for and not installed."""
-    addressed = any(map(os.environ.get, ADDRESSES))
-    if settings.tracing == "off" or (settings.tracing == "auto" and not addressed):
+    reason = why(settings)
+    if reason is None:
         return
-    try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
-    except ModuleNotFoundError as error:
-        told = f"Tracing takes OpenTelemetry, which is not installed ({error.name} is missing): {INSTALL}."
+    if not is_installed():
+        told = f"Nothing can be traced ({reason}) until OpenTelemetry is installed: {INSTALL}"
         if settings.tracing == "on":
-            raise ConfigError(f"{told} Or set LINKFERRY_TRACING=off.") from error
+            raise ConfigError(f"{told}; or set LINKFERRY_TRACING=off.")
         log.warning("%s", told)
         return
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
     quiet = NowAndThen(REMIND_AFTER)
     for name in TALKATIVE:
         logging.getLogger(name).addFilter(quiet)
     start(BatchSpanProcessor(OTLPSpanExporter()), settings.where)  # a thread of its own sends
+
+
+def why(settings: "Settings") -> str | None:
+    """What asks for tracing; None when nothing does.
+
+    In ECS and Lambda installing it is enough: AWS's collector runs beside the process, where the exporter
+    looks for one anyway.
+    """
+    if settings.tracing != "auto":
+        return "LINKFERRY_TRACING says so" if settings.tracing == "on" else None
+    for name in ADDRESSES:
+        if os.environ.get(name):
+            return f"{name} is set"
+    where = settings.where
+    has_it_beside = where.is_aws and not where.keeps_files
+    return f"it is installed inside {where.place}" if has_it_beside and is_installed() else None
+
+
+def is_installed() -> bool:
+    """Whether the extra is there."""
+    try:
+        return bool(version(PACKAGE))
+    except PackageNotFoundError:
+        return False
 
 
 def start(processor: "SpanProcessor", where: Environment | None = None) -> None:

@@ -74,7 +74,7 @@ def test_everything_is_installed_from_a_hashed_lock_and_from_wheels() -> None:
     assert "--no-deps --no-build-isolation ." in own
     (lock,) = [rest for rest in all_of("ARG", stages()[0]) if rest.startswith("LOCK=")]
     assert lock.removeprefix("LOCK=") in LOCKS
-    for name in ("requirements.lock", "requirements-speech.lock"):
+    for name in ("requirements.lock", "requirements-speech.lock", "requirements-tracing.lock"):
         assert "setuptools" in pins(name), "which builds our own package without asking an index"
 
 

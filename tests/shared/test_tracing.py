@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from linkferry import doctor
 from shared import tracing
 from shared.environment import Environment, Place
 from shared.errors import Code, ConfigError, JobError
@@ -78,12 +79,36 @@ def test_it_is_on_where_somebody_says_so_or_says_where_to(
 @pytest.fixture
 def without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """As where it is not installed."""
-    monkeypatch.setitem(sys.modules, EXPORTER, None)
+    monkeypatch.setattr(tracing, "PACKAGE", "opentelemetry-that-nobody-has")
 
 
 def test_what_is_asked_for_and_not_installed_is_one_sentence(without_the_extra: None) -> None:
-    with pytest.raises(ConfigError, match=r"requirements-tracing\.lock\. Or set LINKFERRY_TRACING=off\.$"):
+    with pytest.raises(ConfigError, match=r"requirements-tracing\.lock; or set LINKFERRY_TRACING=off\.$"):
         set_up_tracing(settings("on"))
+
+
+@pytest.mark.parametrize("place", list(Place))
+def test_inside_ecs_and_lambda_installing_it_is_enough(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Settings, "where", Environment(place, "because"))
+    expected = place not in (Place.LOCALHOST, Place.EC2)
+    assert bool(tracing.why(settings("auto"))) is expected
+    assert tracing.why(settings("off")) is None
+    monkeypatch.setattr(tracing, "PACKAGE", "opentelemetry-that-nobody-has")
+    assert tracing.why(settings("auto")) is None
+
+
+async def test_the_doctor_says_whether_it_is_on_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def found(asked: str) -> tuple[str, str]:
+        finding = await doctor._tracing(settings(asked))
+        return finding.mark, finding.found
+
+    assert await found("auto") == ("ok", "off")
+    assert await found("on") == ("ok", "on, because LINKFERRY_TRACING says so")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    assert await found("auto") == ("ok", "on, because OTEL_EXPORTER_OTLP_ENDPOINT is set")
+    monkeypatch.setattr(tracing, "PACKAGE", "opentelemetry-that-nobody-has")
+    assert await found("auto") == ("note", "OpenTelemetry is missing.")
+    assert await found("on") == ("fix", "OpenTelemetry is missing.")
 
 
 def test_an_address_alone_stops_nobody_who_has_not_installed_it(

@@ -5,6 +5,7 @@ from shared import jobs
 from shared.errors import Code
 from shared.models import Job, JobState
 from tests.bots.slack.conftest import Chatting
+from tests.tracing import kept
 
 LINK = "https://example.com/watch?v=abc123"
 HOSTILE = "A <!channel> & <https://evil.example|click> film"
@@ -20,6 +21,15 @@ async def test_a_command_is_queued_in_one_message_which_becomes_the_result(chat:
     assert film.ts == status.ts and len(chat.channel.messages) == 1
     assert not chat.slack.pings(film).anybody
     assert [job.link for job in await chat.jobs()] == [LINK]
+
+
+async def test_a_command_begins_a_trace_that_its_request_keeps(chat: Chatting) -> None:
+    with kept() as traces:
+        await chat.ann.runs(f"/get {LINK} 720p", chat.channel)
+        await chat.channel.shows("Queued")
+    assert traces.way(traces.one("submit")) == ["slack event", "submit"]
+    (request,) = await chat.requests()
+    assert request.traceparent and request.traceparent.split("-")[1] == traces.one("submit").trace
 
 
 async def test_a_link_as_slack_decorates_it_is_the_link(chat: Chatting) -> None:

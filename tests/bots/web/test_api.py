@@ -30,6 +30,7 @@ from shared.search.moments import Moment, Piece
 from shared.search.words import title_words
 from shared.settings import Settings
 from tests.shared.chat.telegram.views import a_view
+from tests.tracing import kept
 
 LINK = "https://video.example/watch/1"
 KEY = "a-key-that-nobody-guesses"
@@ -129,6 +130,15 @@ async def test_ask_look_cancel(web: Endpoint) -> None:
     stopped = await web.client.post(f"/api/jobs/{job}/cancel")
     assert (stopped.status_code, stopped.json()["state"]) == (202, "cancelled")
     assert (await web.client.post(f"/api/jobs/{job}/cancel")).json()["state"] == "cancelled"
+
+
+async def test_a_request_begins_a_trace_that_names_no_address(web: Endpoint) -> None:
+    with kept() as traces:
+        await web.job(f"{LINK}?token=secret")
+        assert (await web.client.get("/f/a-token/film.mp4")).status_code == 404
+    assert [span.name for span in traces.ended()] == ["submit", "api request"], "the framework adds none"
+    assert traces.way(traces.one("submit")) == ["api request", "submit"]
+    assert not any("secret" in str(span.facts) for span in traces.ended())
 
 
 async def test_search_finds_what_this_api_asked_for_and_says_what_to_do(web: Endpoint) -> None:
