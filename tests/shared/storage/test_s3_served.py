@@ -9,8 +9,11 @@ from fastapi import FastAPI
 from bots.terminal import save_files
 from bots.web.files import ServedFile, files_router
 from linkferry import doctor
+from shared.database import Database
+from shared.health import Health
 from shared.links import Links
 from shared.models import Artifact, ArtifactKind
+from shared.queue import EmbeddedQueue
 from shared.storage.s3 import S3Storage
 from shared.storage.s3.bucket import Bucket
 from tests.shared.storage.conftest import MakeFile, s3_settings
@@ -55,6 +58,22 @@ async def test_output_and_chats_get_the_bytes(s3: S3Storage, make_file: MakeFile
     assert [path.read_bytes() async for path in save_files([artifact], s3, folder)] == [b"the film"]
     async with s3.at_hand(stored.key) as path:
         assert path.read_bytes() == b"the film"
+
+
+async def test_health_looks_into_the_bucket_now_and_then(
+    faulty: FaultyS3, bucket: Bucket, tmp_path: Path
+) -> None:
+    settings = s3_settings(faulty.url, data_dir=tmp_path)
+    database = Database(settings.effective_database_url)
+    storages = {True: settings.model_copy(update={"s3_bucket": bucket.name}), False: settings}
+    for is_well, own in storages.items():
+        health = Health(own, database, EmbeddedQueue(), S3Storage.of(own))
+        before = len(faulty.seen)
+        checks = [(await health.report()).checks["storage"] for _ in range(3)]
+        assert checks[0].ok is is_well and checks.count(checks[0]) == 3
+        assert len(faulty.seen) - before == 1, "a bucket wants money for each question"
+    assert "There is no bucket" in checks[0].reason
+    await database.close()
 
 
 async def test_doctor_knows_the_bucket(faulty: FaultyS3, bucket: Bucket) -> None:

@@ -44,6 +44,10 @@ BAD_KEYS = [
 class TestEveryStorage:
     """The behaviour of the port."""
 
+    async def test_one_that_takes_files_says_so_and_keeps_nothing_of_it(self, storage: Storage) -> None:
+        await storage.check()
+        assert await stored_keys(storage) == set()
+
     async def test_put_moves_the_file_and_says_what_it_is(
         self, storage: Storage, make_file: Callable[..., Path], tmp_path: Path
     ) -> None:
