@@ -97,7 +97,7 @@ class Job(Base):
 
     `link_key` identifies link + options as sent; `media_key` extractor + id + options, once known. Both are
     unique among active jobs, and emptied when a running job is cancelled. `attempt` is the fence: every write
-    of a worker names it. `fetched`: the most bytes of media that an attempt had fetched, as far as it was told.
+    of a worker names it. `fetched`: the most bytes of media that an attempt had got, as far as it was told.
     """
 
     __tablename__ = "jobs"
