@@ -26,6 +26,7 @@ TRANSLATION_SHARE = 0.9  # of the time that is left; the rest is for storing wha
 MOST_NAMED = 3  # languages that one sentence names
 PASSAGES = "passages"  # the file of each transcript that is not stored, but searched in
 WITHHELD = "The site did not hand out its captions just now."
+HIDDEN = "The site has captions, but hides them from programs like me."
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,14 @@ async def make_transcripts(
         seconds = (ends - time.monotonic()) * TRANSLATION_SHARE
         translated, outcome = await _translate(readable, found, options, means, seconds)
         drafts += translated
-    note = missing_note(options, tracks, unreadable, outcome.note)
-    return Transcripts(drafts, note, tracks is not None and outcome.is_whole)
+    note = missing_note(options, tracks, unreadable, outcome.note, is_hidden=found.hides_captions)
+    is_hidden = found.hides_captions and bool(_missing(options, tracks or ()))
+    return Transcripts(drafts, note, tracks is not None and outcome.is_whole and not is_hidden)
 
 
-def no_captions(options: Options, unheard: str | None) -> JobError:
+def no_captions(options: Options, unheard: str | None, *, is_hidden: bool = False) -> JobError:
     """No transcript came of a job that was about nothing else; `unheard` says why speech gave none either."""
-    none = FAILURES[Code.NO_CAPTIONS].sentence
+    none = HIDDEN if is_hidden else FAILURES[Code.NO_CAPTIONS].sentence
     sentence = unheard if options.speech else f"{none} {unheard or ''}".strip()
     return JobError(Code.NO_CAPTIONS, f"of {', '.join(options.languages)}", sentence=sentence)
 
@@ -201,14 +203,20 @@ def missing_note(
     tracks: Sequence[CaptionFile] | None,
     unreadable: Sequence[CaptionFile],
     untranslated: str | None = None,
+    *,
+    is_hidden: bool = False,
 ) -> str | None:
-    """What the person has to be told; None when everything is there. No tracks at all is None, a failure."""
+    """What the person has to be told; None when everything is there. No tracks at all is None, a failure.
+
+    `is_hidden`: the site has captions that it does not give to programs.
+    """
     if tracks is None:
         return WITHHELD
-    had = {_primary(track.language) for track in tracks}
     told: list[str] = []
-    missing = [language for language in options.languages if not _is_in(language, had)]
-    if missing and set(missing) <= {ALL, ORIGINAL}:
+    missing = _missing(options, tracks)
+    if missing and is_hidden:
+        told.append(HIDDEN)
+    elif missing and set(missing) <= {ALL, ORIGINAL}:
         told.append("There were no captions.")
     elif missing:
         told.append(f"There were no captions in {_listed(missing, 'or')}.")
@@ -218,6 +226,12 @@ def missing_note(
         languages = list(dict.fromkeys(track.language for track in unreadable))
         told.append(f"The captions in {_listed(languages, 'and')} could not be read.")
     return " ".join(told) or None
+
+
+def _missing(options: Options, tracks: Sequence[CaptionFile]) -> list[str]:
+    """The languages that were asked for and that no track has."""
+    had = {_primary(track.language) for track in tracks}
+    return [language for language in options.languages if not _is_in(language, had)]
 
 
 def _is_in(language: str, had: set[str]) -> bool:

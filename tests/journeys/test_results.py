@@ -140,6 +140,12 @@ async def test_no_captions_is_the_answer_when_captions_were_the_request(busy_ser
     assert (await busy_service.job(asked.job_id)).failures == 1
 
 
+async def test_captions_that_are_hidden_from_programs_are_not_called_none(busy_service: Service) -> None:
+    view = await busy_service.get("/tube/nocaptions-6?captions=hidden", **SUBS)
+    assert view.error is not None and view.error.code == Code.NO_CAPTIONS
+    assert view.error.message.startswith("The site has captions, but hides them")
+
+
 @pytest.mark.parametrize("link", ["/tube/nocaptions", "/tube/ferry?captions=429", "/tube/ferry?captions=503"])
 async def test_a_video_whose_captions_cannot_be_had_arrives_without_them(
     busy_service: Service, link: str

@@ -54,9 +54,11 @@ async def test_a_child_that_dies_over_the_captions_that_were_the_job_is_a_crash(
 
 
 WITHHELD = "The site did not hand out its captions just now."
+HIDDEN = "The site has captions, but hides them from programs like me."
 NOTES: list[tuple[str, dict[str, Any], str | None]] = [
     ("/tube/nocaptions", {"languages": ("de",)}, "There were no captions in German."),
     ("/tube/ferry?captions=429", {"languages": ("en",)}, WITHHELD),
+    ("/tube/nocaptions-9?captions=hidden", {"languages": ("de",)}, HIDDEN),
     ("/tube/ferry", {"languages": ("en", "sw")}, "There were no captions in Swahili."),
     ("/tube/ferry", {"languages": ("en",)}, None),
 ]

@@ -11,7 +11,15 @@ from shared.options import CaptionFormat, Clip, Options
 from worker.captions import apart, convert
 from worker.captions.apart import convert_apart
 from worker.child.protocol import CaptionFile, CaptionSource, Chapter, Media
-from worker.transcripts import WITHHELD, Patience, convert_tracks, missing_note, wanted_languages
+from worker.transcripts import (
+    HIDDEN,
+    WITHHELD,
+    Patience,
+    convert_tracks,
+    missing_note,
+    no_captions,
+    wanted_languages,
+)
 
 VTT = b"WEBVTT\n\n00:01.000 --> 00:02.000\nAhoy\n\n00:05.000 --> 00:06.000\nFarewell\n"
 
@@ -44,6 +52,14 @@ def test_captions_that_were_withheld_or_unreadable_are_told_apart_from_none() ->
     assert missing_note(options, None, []) == WITHHELD
     both = [track("en"), track("de")]
     assert missing_note(options, both, both[1:]) == "The captions in German could not be read."
+
+
+def test_captions_that_the_site_hides_from_programs_are_told_apart_from_none() -> None:
+    options = Options(languages=("en", "de"))
+    assert missing_note(options, [track("en"), track("de")], [], is_hidden=True) is None
+    assert missing_note(options, [track("en")], [], is_hidden=True) == HIDDEN
+    error = no_captions(Options(languages=("orig",), media=False), None, is_hidden=True)
+    assert (error.code, error.sentence) == (Code.NO_CAPTIONS, HIDDEN)
 
 
 def test_the_language_to_translate_to_is_asked_of_the_site() -> None:

@@ -15,7 +15,9 @@ _MAX_LANGUAGES = 500
 _DIRECTION_MARKS = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def describe(info: dict[str, Any], playlist_count: int | None = None) -> Media:
+def describe(
+    info: dict[str, Any], playlist_count: int | None = None, *, hides_captions: bool = False
+) -> Media:
     """What a person and the worker need to know of a processed info dict."""
     offered = all_formats(info)
     manual, automatic = info.get("subtitles") or {}, info.get("automatic_captions") or {}
@@ -34,6 +36,7 @@ def describe(info: dict[str, Any], playlist_count: int | None = None) -> Media:
         language=original_language(info),
         captions=tuple(tracks.manual_languages(manual))[:_MAX_LANGUAGES],
         automatic_captions=tuple(tracks.automatic_languages(automatic))[:_MAX_LANGUAGES],
+        hides_captions=hides_captions,
         playlist_count=playlist_count,
     )
 

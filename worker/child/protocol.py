@@ -52,7 +52,8 @@ class Offer(Frozen):
 class Media(Frozen):
     """What probing a link found. `upload_date` is YYYY-MM-DD; `duration` in seconds.
 
-    `captions` and `automatic_captions` list language codes; `playlist_count` is set when the link was a
+    `captions` and `automatic_captions` list language codes; `hides_captions`: the site has more of them, but
+    not for programs. `playlist_count` is set when the link was a
     playlist and this is its first entry. `media_id` and `webpage_url` differ for different media: where
     they would be too long a SHA-256 stands in.
     """
@@ -71,6 +72,7 @@ class Media(Frozen):
     language: str | None = None
     captions: tuple[str, ...] = ()
     automatic_captions: tuple[str, ...] = ()
+    hides_captions: bool = False
     playlist_count: int | None = None
 
 

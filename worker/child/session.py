@@ -110,7 +110,7 @@ class Session:
             raise JobError(Code.UNSUPPORTED, "the extractor returned nothing")
         _check(info)
         self._info = info
-        return describe.describe(info, self.ydl.playlist_count)
+        return describe.describe(info, self.ydl.playlist_count, hides_captions=self.ydl.hides_captions)
 
     def download(self, wanted: Options) -> tuple[StreamFile, ...]:
         """Fetch the formats that fit into the work folder, resuming what is there."""

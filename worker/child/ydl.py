@@ -55,6 +55,9 @@ class _Log:
         log.debug(message[:_MAX_LOG_LINE])
 
 
+HIDDEN = "There are missing subtitles languages because a PO token was not provided"
+
+
 def _pause(n: int) -> float:
     """Seconds before try `n`; yt-dlp passes it by name."""
     return float(min(0.25 * 2**n, 2.0))
@@ -138,6 +141,7 @@ class Downloader(yt_dlp.YoutubeDL):  # type: ignore[misc]
     def __init__(self, params: Info, budget: Budget, extractors: Extractors | None = None) -> None:
         """`extractors` are those of a warm instance; without them they are loaded, which takes a while."""
         self.budget = budget
+        self.hides_captions = False
         super().__init__(params, auto_init=False if extractors else "no_verbose_header")
         if extractors:
             # The very dict: after a fork, to touch every extractor once is to copy their pages.
@@ -150,6 +154,16 @@ class Downloader(yt_dlp.YoutubeDL):  # type: ignore[misc]
         if isinstance(self._ies, Extractors):
             ie_key = ie_key or self._ies.first(url)
         return super().extract_info(url, download, ie_key, *rest, **more)
+
+    def write_debug(self, message: str, *args: Any, **more: Any) -> None:
+        """YouTube's extractor says only here that it left out captions which the site gives its own apps."""
+        self.hides_captions |= HIDDEN in message
+        super().write_debug(message, *args, **more)
+
+    def report_warning(self, message: str, *args: Any, **more: Any) -> None:
+        """Or here."""
+        self.hides_captions |= HIDDEN in message
+        super().report_warning(message, *args, **more)
 
     def build_request_director(self, handlers: Any, preferences: Any = None) -> Any:
         guarded = [GuardedRequestsRH] if CurlCFFIRH is None else [GuardedRequestsRH, _guarded_curl()]

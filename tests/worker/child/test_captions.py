@@ -5,12 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yt_dlp
 
 from shared.errors import Code, JobError
 from shared.options import MediaFormat, Options
 from tests.site.server import MediaSite
 from worker.child.protocol import CaptionSource, Limits
 from worker.child.server import ChildServer
+from worker.child.ydl import HIDDEN
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -79,3 +81,18 @@ async def test_one_throttled_track_does_not_spoil_the_others(
         assert await child.captions(["xx"]) == ()
         (file,) = await child.download(Options(format=MediaFormat.M4A), lambda _: None)  # the child goes on
     assert file.kind == "audio"
+
+
+async def test_captions_that_the_site_hides_from_programs_are_known_of(
+    server: ChildServer, limits: MakeLimits, tmp_path: Path, site: MediaSite
+) -> None:
+    async with server.open(tmp_path, limits()) as child:
+        found = await child.probe(site.url("/tube/nocaptions?captions=hidden"))
+        assert found.hides_captions and found.captions == ()
+    async with server.open(tmp_path, limits()) as child:
+        assert not (await child.probe(site.url("/tube/nocaptions"))).hides_captions
+
+
+async def test_youtubes_extractor_still_says_so_in_these_words() -> None:
+    (source,) = (Path(yt_dlp.__file__).parent / "extractor" / "youtube").glob("_video.py")
+    assert HIDDEN in source.read_text(encoding="utf-8")

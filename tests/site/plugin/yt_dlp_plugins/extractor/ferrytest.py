@@ -51,6 +51,9 @@ class FerryTestIE(InfoExtractor):  # type: ignore[misc]  # yt-dlp comes without 
         info: dict[str, Any] = answer["info"]
         if refusal := answer["refusal"]:
             self._refuse(video_id, **refusal)
+        if query.get("captions") == "hidden":  # in the words of YouTube's extractor
+            missing = "There are missing subtitles languages because a PO token was not provided."
+            self.write_debug(f"{video_id}: {missing} Subtitles for these languages are missing: en.")
         translated = info.pop("translated_manual")
         if self.get_param("writeautomaticsub") or self.get_param("listsubtitles"):
             info["automatic_captions"] |= translated
