@@ -176,6 +176,15 @@ def storage_sweep(
     finish(lambda: storage.run_sweep(settings, dry_run=dry_run))
 
 
+@storage_app.command("revoke")
+def storage_revoke(job_id: UUID) -> None:
+    """Delete the files of a job before their time; their links lead nowhere from then on."""
+    from linkferry import storage
+
+    settings = load_settings()
+    finish(lambda: storage.revoke(settings, job_id))
+
+
 @app.command()
 def dead(
     purge: Annotated[

@@ -4,13 +4,14 @@ import asyncio
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from uuid import UUID
 
 import typer
 from sqlalchemy import select
 
 from bots.terminal import plain
 from linkferry.compose import Parts, open_parts
-from shared import space
+from shared import jobs, space
 from shared.chat.words import size_words
 from shared.database import db_now
 from shared.errors import JobError
@@ -90,6 +91,26 @@ async def run_sweep(settings: Settings, *, dry_run: bool) -> int:
             return _refuse(error)
     did = "would go" if dry_run else "deleted"
     typer.echo(f"{_words(total)} {did}." if total.files else "Nothing is left over.")
+    return 0
+
+
+async def revoke(settings: Settings, job_id: UUID) -> int:
+    """Delete a job's files before their time; no link leads to them any more. Returns the exit code."""
+    total = Amount()
+    async with open_parts(settings, patience=0) as parts:
+        view = await parts.follower.view(job_id)
+        if view is None:
+            typer.echo(f"There is no job {job_id}.", err=True)
+            return NOT_DONE
+        async with parts.database.write() as session:
+            revoked = await jobs.revoke(session, view.job_id)
+        try:
+            for key, size in revoked:  # what is left of them after a crash goes as orphans
+                await parts.storage.delete(key)
+                total.add(size)
+        except (StorageError, JobError) as error:
+            return _refuse(error)
+    typer.echo(f"{_words(total)} deleted; their links lead nowhere now.")
     return 0
 
 

@@ -21,6 +21,7 @@ from shared.jobs.keeping import (
     queued_ids,
     requeue_due,
     requeue_expired,
+    revoke,
 )
 from shared.jobs.making import Look, enqueue, find_reusable, insert, look, prolong
 from shared.jobs.reading import (
@@ -99,6 +100,7 @@ __all__ = [
     "requeue_expired",
     "resting",
     "retry",
+    "revoke",
     "set_aside",
     "state_of",
     "traces",

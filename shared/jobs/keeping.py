@@ -14,7 +14,6 @@ from shared.jobs.making import enqueue
 from shared.models import Artifact, Job, JobState, Passage
 from shared.retry import MAX_CRASHES
 
-
 _OVER = Artifact.expires_at <= db_now(), Artifact.deleted_at.is_(None)
 
 
@@ -90,6 +89,16 @@ async def has_files(session: AsyncSession, job: Job, exists: Callable[[str], Awa
     if lost:
         await mark_deleted(session, lost)
     return not lost
+
+
+async def revoke(session: AsyncSession, job_id: UUID) -> list[tuple[str, int]]:
+    """Take back the files of a job: their links stop answering; storage keys to be deleted, with bytes."""
+    mine = update(Artifact).where(Artifact.job_id == job_id, Artifact.deleted_at.is_(None))
+    gone = mine.values(revoked_at=db_now(), deleted_at=db_now())
+    gone = gone.returning(Artifact.id, Artifact.storage_key, Artifact.size)
+    revoked = (await session.execute(gone.execution_options(synchronize_session=False))).all()
+    await _forget(session, [artifact_id for artifact_id, *_ in revoked])
+    return [(key, size) for _, key, size in revoked]
 
 
 async def mark_deleted(session: AsyncSession, artifact_ids: Sequence[UUID]) -> None:

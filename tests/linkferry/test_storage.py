@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from linkferry.compose import Parts, open_parts
-from linkferry.storage import Amount, Report, lines, look
+from linkferry.storage import Amount, Report, lines, look, revoke
 from shared.ids import new_id
 from shared.models import Artifact
 from shared.settings import Settings
@@ -104,3 +104,20 @@ async def test_sweep_says_what_goes_and_a_dry_run_deletes_nothing(home: Home, si
         assert [line.split()[2] for line in listed] == names
     assert again.out == "Nothing is left over.\n"
     assert home.run("get", site.url("/watch/sample"), "--json").json["job_id"] == done["job_id"]
+
+
+async def test_what_is_revoked_goes_before_its_time(
+    place: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with open_parts(place) as parts:
+        job_id, other = await add_job(parts, [FILM, WORDS]), await add_job(parts, [WORDS])
+        assert [await revoke(place, each) for each in (job_id, job_id, new_id())] == [0, 0, 1]
+        told = capsys.readouterr()
+        assert told.out.splitlines() == [
+            "2 files, 101 kB deleted; their links lead nowhere now.",
+            "0 files, 0 B deleted; their links lead nowhere now.",
+        ]
+        assert told.err.startswith("There is no job ")
+        view, kept = await parts.follower.view(job_id), await parts.follower.view(other)
+        assert view and kept and not any(each.url for each in view.artifacts) and kept.artifacts[0].url
+        assert len([found async for found in parts.storage.keys()]) == 1  # noqa: SIM118

@@ -100,6 +100,7 @@ class Cluster:
         self.port = free_port()
         self.database = postgres.create_database()
         self.processes: list[Process] = []
+        self.settings: dict[str, str] = {}  # what all its processes are told besides
         self.api = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE)
         self._numbers = itertools.count(1)
 
@@ -118,7 +119,8 @@ class Cluster:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LINKFERRY_")}
         kept.pop("PYTHONDONTWRITEBYTECODE", None)
         kept |= {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-        return kept | {f"LINKFERRY_{name}": value for name, value in (mine | settings).items()}
+        mine |= self.settings | settings
+        return kept | {f"LINKFERRY_{name}": value for name, value in mine.items()}
 
     def start(self, *words: str, **settings: str) -> Process:
         """A command that goes on by itself."""

@@ -74,10 +74,9 @@ async def add_job(
     rows = []
     for number, file in enumerate(files):
         key = f"{job.id}/1.{number}.{file.kind}.{file.format}"
-        path = parts.storage.path(key)
-        assert path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(file.content)
+        source = parts.settings.data_dir / "new"
+        source.write_bytes(file.content)
+        await parts.storage.put(key, source)
         rows.append(
             Artifact(
                 id=new_id(),
