@@ -146,9 +146,7 @@ async def test_bots_killed_before_a_status_message_is_noted_bring_it_once(town: 
     (request,) = town.cluster.rows("requests")
     assert request["status_message"] is None
     town.cluster.forget_claims()
-    await town.bots()
-    await town.until(lambda: town.cluster.rows("requests")[0]["status_message"])
-    await town.worker()
+    await asyncio.gather(town.bots(), town.worker())
     film = await town.shows(is_finished)
     await town.delivered(1)
     assert [one.ts for one in town.channel.messages] == [film.ts]
