@@ -20,6 +20,8 @@ QUALITIES = (
 )
 FORMATS = {media.value: media for media in MediaFormat} | {"audio": MediaFormat.M4A}
 CAPTION_FORMATS = {caption.value: caption for caption in CaptionFormat}
+# What leads to a moment of the watch page, and what that page needs to show one.
+PAGED, TIMED = {CaptionFormat.MD, CaptionFormat.JSON}, {CaptionFormat.SRT, CaptionFormat.VTT}
 KEYWORDS = frozenset({*QUALITIES, *FORMATS, *CAPTION_FORMATS, "clip", "subs", "to", "speech"})
 
 _TIME = r"(?:(?:[0-9]{1,3}:)?[0-9]{1,4}:)?[0-9]{1,6}(?:\.[0-9]{1,3})?"
@@ -172,6 +174,8 @@ class _Reader:
             self.chosen["languages"] = tuple(dict.fromkeys(self.languages)) or (ORIGINAL,)
         if len(set(self.languages)) > MAX_LANGUAGES:
             raise CommandError(f"Ask for at most {MAX_LANGUAGES} languages at once, or for 'all'.")
+        if self.formats & PAGED and not self.formats & TIMED:
+            self.formats.add(CaptionFormat.VTT)
         if self.formats:
             self.chosen["caption_formats"] = tuple(f for f in CaptionFormat if f in self.formats)
         return Options.model_validate(self.chosen)

@@ -45,6 +45,12 @@ class CaptionFormat(StrEnum):
     SRT = "srt"
     VTT = "vtt"
     TXT = "txt"
+    MD = "md"
+    JSON = "json"
+
+
+USUAL_CAPTIONS = (CaptionFormat.SRT, CaptionFormat.VTT, CaptionFormat.TXT)
+"""What comes of captions when nobody says which formats they want."""
 
 
 class Frozen(BaseModel):
@@ -85,6 +91,6 @@ class Options(Frozen):
     format: MediaFormat = MediaFormat.MP4
     clip: Clip | None = None
     languages: tuple[str, ...] = ()
-    caption_formats: tuple[CaptionFormat, ...] = tuple(CaptionFormat)
+    caption_formats: tuple[CaptionFormat, ...] = USUAL_CAPTIONS
     translate_to: str | None = None
     speech: bool = False

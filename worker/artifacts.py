@@ -25,6 +25,7 @@ CONTENT_TYPES = {
     "srt": "application/x-subrip",
     "vtt": "text/vtt; charset=utf-8",
     "txt": "text/plain; charset=utf-8",
+    "md": "text/markdown; charset=utf-8",
     "jpg": "image/jpeg",
     "png": "image/png",
     "webp": "image/webp",
@@ -32,6 +33,9 @@ CONTENT_TYPES = {
     "avif": "image/avif",
     "json": "application/json",
 }
+
+
+SHOWN = (CaptionFormat.SRT, CaptionFormat.VTT)  # in a player; the others are to be read
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def media_format(facts: MediaInfo, wanted: MediaFormat) -> MediaFormat:
 def caption_draft(path: Path, form: CaptionFormat, track: CaptionFile, title: str) -> Draft:
     """One transcript file."""
     return Draft(
-        kind=ArtifactKind.TRANSCRIPT if form is CaptionFormat.TXT else ArtifactKind.CAPTIONS,
+        kind=ArtifactKind.CAPTIONS if form in SHOWN else ArtifactKind.TRANSCRIPT,
         path=path,
         format=form,
         file_name=safe_file_name(title, f"{track.language}.{form}"),

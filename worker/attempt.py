@@ -16,6 +16,8 @@ from shared import jobs, quota
 from shared.database import Database, Together
 from shared.errors import Code, JobError
 from shared.jobs import Ending, Fence, LeaseLost
+from shared.keys import load_keys
+from shared.links import MAX_TTL, Links
 from shared.models import Artifact, Job, Stage
 from shared.options import Options
 from shared.settings import Settings
@@ -61,6 +63,15 @@ class Tools:
         """Write that an attempt ended well, with all that end in the same moment. Raises LeaseLost."""
         if not await self._endings.write(ending):
             raise LeaseLost(f"job {ending.fence.job_id} attempt {ending.fence.attempt}")
+
+    def watch_url(self, job_id: UUID) -> str:
+        """The page that will show a job, as long as its files are kept and a link may live."""
+        lives = max(1, min(self.settings.retention, MAX_TTL))
+        return self._links.watch_url(self.settings.effective_public_url, job_id, lives)
+
+    @cached_property
+    def _links(self) -> Links:
+        return Links(load_keys(self.settings))
 
     @cached_property
     def slots(self) -> Slots:
@@ -256,7 +267,8 @@ class Attempt:
         unheard = await self._hear(fetched)
         time = self._left() * (SIDE_SHARE if options.media else 1.0)
         patience = Patience(each=self._settings.stall_timeout, together=time)
-        means = Means(self.work_dir, patience, open_translation(self._settings), self.reporter)
+        page = self._tools.watch_url(self.fence.job_id)
+        means = Means(self.work_dir, patience, open_translation(self._settings), self.reporter, page)
         transcripts = await make_transcripts(fetched.tracks, found, options, means)
         if not options.media and not transcripts.drafts:
             raise no_captions(options, unheard, is_hidden=found.hides_captions)

@@ -6,7 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import quote
 
 from shared.errors import FAILURES, Code, JobError
 from shared.languages import ALL, ORIGINAL, language_name
@@ -47,12 +48,16 @@ class Reporter(Protocol):
 
 @dataclass(frozen=True)
 class Means:
-    """With what transcripts are made: a folder, a translator when there is one, and time."""
+    """With what transcripts are made: a folder, a translator when there is one, and time.
+
+    `watch_url` is the page that will show them.
+    """
 
     folder: Path
     patience: Patience
     translation: Translation | None
     reporter: Reporter
+    watch_url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ async def make_transcripts(
     No tracks at all is None, a failure.
     """
     ends = time.monotonic() + means.patience.together
-    drafts, unreadable = await convert_tracks(tracks or (), found, options, means.folder, means.patience)
+    drafts, unreadable = await convert_tracks(tracks or (), found, options, means)
     readable = [track for track in tracks or () if track not in unreadable]
     outcome = Outcome(None)
     if _is_to_translate(options, readable):
@@ -115,17 +120,18 @@ async def passage_rows(
 
 
 async def convert_tracks(
-    tracks: Sequence[CaptionFile], found: Media, options: Options, folder: Path, patience: Patience
+    tracks: Sequence[CaptionFile], found: Media, options: Options, means: Means
 ) -> tuple[list[Draft], list[CaptionFile]]:
     """Every track in every format asked for, and the tracks that could not be converted in time or at all."""
     drafts: list[Draft] = []
     unreadable: list[CaptionFile] = []
-    ends = time.monotonic() + patience.together
+    ends = time.monotonic() + means.patience.together
     for number, track in enumerate(tracks):
-        targets = _targets(options, folder, str(number))
+        targets = _targets(options, means.folder, str(number))
         left = (ends - time.monotonic()) / 2  # one that takes all it can get leaves as much to the others
         try:
-            await _convert(track, targets, found, options, min(patience.each, left))
+            patience = min(means.patience.each, left)
+            await _convert(track, targets, found, options, patience, _about(track.language, means))
         except (JobError, OSError) as error:
             log.warning("captions in %s could not be converted: %s", track.language, error)
             unreadable.append(track)
@@ -154,7 +160,8 @@ async def _translate(
     )
 
     async def convert(track: CaptionFile, files: Mapping[str, Path], translations: Path | None) -> None:
-        await _convert(track, files, found, options, means.patience.each, translations)
+        about = _about(order.target, means)
+        await _convert(track, files, found, options, means.patience.each, about, translations)
 
     await means.reporter.enter(Stage.TRANSLATE)
     outcome = await translate_tracks(
@@ -164,6 +171,18 @@ async def _translate(
         return [], outcome
     made = CaptionFile(path="", language=outcome.language, source=CaptionSource.TRANSLATED, format="")
     return _drafts(made, targets, options, found), outcome
+
+
+class About(NamedTuple):
+    """What a transcript says of itself: its language, and the page that shows it."""
+
+    language: str
+    watch_url: str | None
+
+
+def _about(language: str, means: Means) -> About:
+    page = means.watch_url
+    return About(language, f"{page}?language={quote(language, safe='')}" if page else None)
 
 
 def _targets(options: Options, folder: Path, name: str) -> dict[str, Path]:
@@ -184,6 +203,7 @@ async def _convert(
     found: Media,
     options: Options,
     patience: float,
+    about: About,
     translations: Path | None = None,
 ) -> None:
     await convert_apart(
@@ -194,6 +214,8 @@ async def _convert(
         chapters=found.chapters,
         clip=options.clip,
         translations=translations,
+        language=about.language,
+        watch_url=about.watch_url,
         patience=patience,
     )
 

@@ -245,6 +245,18 @@ def test_an_unknown_language_is_named(word: str) -> None:
             "txt,srt en",
             Options(media=False, languages=("en",), caption_formats=(CaptionFormat.SRT, CaptionFormat.TXT)),
         ),
+        (
+            "en md",
+            Options(media=False, languages=("en",), caption_formats=(CaptionFormat.VTT, CaptionFormat.MD)),
+        ),
+        (
+            "srt json",
+            Options(
+                media=False,
+                languages=("orig",),
+                caption_formats=(CaptionFormat.SRT, CaptionFormat.JSON),
+            ),
+        ),
         ("en to spanish", Options(media=False, languages=("en",), translate_to="es")),
         (
             "to es vtt",

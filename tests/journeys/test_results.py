@@ -11,7 +11,7 @@ import pytest
 
 from shared.errors import FAILURES, Code
 from shared.models import ArtifactKind, JobState
-from shared.options import Clip
+from shared.options import CaptionFormat, Clip
 from shared.results import JobView
 from tests.journeys.processes import Home, stop
 from tests.journeys.service import Service, open_service, settings_for
@@ -138,6 +138,19 @@ async def test_no_captions_is_the_answer_when_captions_were_the_request(busy_ser
     assert view.error.code == Code.NO_CAPTIONS
     assert (await busy_service.told(asked))["error"].startswith(FAILURES[Code.NO_CAPTIONS].sentence)
     assert (await busy_service.job(asked.job_id)).failures == 1
+
+
+async def test_markdown_leads_to_the_page_that_plays_it(busy_service: Service) -> None:
+    formats = (CaptionFormat.VTT, CaptionFormat.MD, CaptionFormat.JSON)
+    view = await busy_service.get("/tube/manualonly-3", **SUBS, caption_formats=formats)
+    assert view.state is JobState.DONE, view.error
+    assert [(a.kind, a.format) for a in view.artifacts if a.language] == [
+        ("captions", "vtt"), ("transcript", "md"), ("transcript", "json"),
+    ]  # fmt: skip
+    text = (await busy_service.file(view, ArtifactKind.TRANSCRIPT, "md")).read_text()
+    assert "\n\n[0:00](http://localhost:8080/w/" in text and "?language=en#t=0) Welcome" in text
+    token = text.partition("/w/")[2].partition("?")[0]
+    assert busy_service.parts.links.read_watch(token).job_id == view.job_id
 
 
 async def test_captions_that_are_hidden_from_programs_are_not_called_none(busy_service: Service) -> None:

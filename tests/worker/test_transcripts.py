@@ -1,23 +1,29 @@
 """What a person is told about captions, and conversions that cost nobody else anything."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
 
 from benchmarks.captions import automatic_vtt
 from shared.errors import Code, JobError
+from shared.ids import new_id
+from shared.models import Artifact, ArtifactKind, Stage
 from shared.options import CaptionFormat, Clip, Options
+from worker.artifacts import content_type
 from worker.captions import apart, convert
 from worker.captions.apart import convert_apart
 from worker.child.protocol import CaptionFile, CaptionSource, Chapter, Media
 from worker.transcripts import (
     HIDDEN,
     WITHHELD,
+    Means,
     Patience,
     convert_tracks,
     missing_note,
     no_captions,
+    passage_rows,
     wanted_languages,
 )
 
@@ -26,6 +32,19 @@ VTT = b"WEBVTT\n\n00:01.000 --> 00:02.000\nAhoy\n\n00:05.000 --> 00:06.000\nFare
 
 def track(language: str, path: Path = Path("x"), form: str = "vtt") -> CaptionFile:
     return CaptionFile(path=str(path), language=language, source=CaptionSource.MANUAL, format=form)
+
+
+class Told:
+    """Nobody who listens."""
+
+    async def enter(self, stage: Stage) -> None: ...
+
+    def converted(self, fraction: float) -> None: ...
+
+
+def means_in(folder: Path, patience: Patience, watch_url: str | None = None) -> Means:
+    """No translator, and so much time."""
+    return Means(folder, patience, None, Told(), watch_url)
 
 
 @pytest.mark.parametrize(
@@ -115,12 +134,39 @@ async def test_a_track_that_cannot_be_read_does_not_spoil_the_others(tmp_path: P
     (tmp_path / "bad").write_bytes(b"<html>Please log in</html>")
     tracks = [track("de/../../x", tmp_path / "bad"), track("en", tmp_path / "good")]
     found = Media(extractor="E", media_id="1", webpage_url="", title="t")
-    drafts, unreadable = await convert_tracks(
-        tracks, found, Options(languages=("all",)), tmp_path, Patience(30, 60)
-    )
+    options, means = Options(languages=("all",)), means_in(tmp_path, Patience(30, 60))
+    drafts, unreadable = await convert_tracks(tracks, found, options, means)
     assert [draft.language for draft in drafts] == ["en"] * 3
     assert unreadable == tracks[:1]
     assert {draft.path.parent for draft in drafts} == {tmp_path}
+
+
+async def test_markdown_leads_to_the_watch_page_and_json_has_everything(tmp_path: Path) -> None:
+    (tmp_path / "track").write_bytes(VTT)
+    found = Media(extractor="E", media_id="1", webpage_url="", title="t")
+    options = Options(languages=("en",), caption_formats=(CaptionFormat.MD, CaptionFormat.JSON))
+    means = means_in(tmp_path, Patience(30, 60), "https://ferry.example/w/token")
+    drafts, _ = await convert_tracks([track("en", tmp_path / "track")], found, options, means)
+    assert [(draft.kind, content_type(draft)) for draft in drafts] == [
+        (ArtifactKind.TRANSCRIPT, "text/markdown; charset=utf-8"),
+        (ArtifactKind.TRANSCRIPT, "application/json"),
+    ]
+    markdown, data = (draft.path.read_text() for draft in drafts)
+    page = "https://ferry.example/w/token?language=en"
+    assert markdown == f"[0:01]({page}#t=1) Ahoy\n\n[0:05]({page}#t=5) Farewell\n"
+    assert [cue["start"] for cue in json.loads(data)["cues"]] == [1, 5]
+    assert json.loads(data)["language"] == "en"
+
+
+async def test_what_is_searched_in_is_kept_once_for_each_track(tmp_path: Path) -> None:
+    (tmp_path / "track").write_bytes(VTT)
+    found = Media(extractor="E", media_id="1", webpage_url="", title="t")
+    options, means = Options(languages=("en",)), means_in(tmp_path, Patience(30, 60))
+    drafts, _ = await convert_tracks([track("en", tmp_path / "track")], found, options, means)
+    files = [Artifact(id=new_id()) for _ in drafts]
+    (row,) = await passage_rows(drafts, files, is_sqlite=True)
+    assert row["artifact_id"] == files[0].id and row["words"] == "ahoy farewell"
+    assert row["cues"] == ((1.0, "Ahoy"), (5.0, "Farewell"))
 
 
 async def test_tracks_made_to_take_long_do_not_take_all_the_time(tmp_path: Path) -> None:
@@ -130,5 +176,6 @@ async def test_tracks_made_to_take_long_do_not_take_all_the_time(tmp_path: Path)
     tracks = [track(f"x{number}", tmp_path / str(number)) for number in range(3)]
     found = Media(extractor="E", media_id="1", webpage_url="", title="t")
     async with asyncio.timeout(40):
-        result = await convert_tracks(tracks, found, Options(), tmp_path, Patience(each=30, together=0.5))
+        means = means_in(tmp_path, Patience(each=30, together=0.5))
+        result = await convert_tracks(tracks, found, Options(), means)
     assert result == ([], tracks)

@@ -21,6 +21,8 @@ def main(
     chapters: list[list[Any]],
     clip: list[float] | None,
     translations: str | None,
+    language: str | None,
+    watch_url: str | None,
 ) -> None:
     """Read the caption file `source` and write it in the formats that `targets` names, each to its path."""
     texts = convert(
@@ -31,6 +33,8 @@ def main(
         chapters=[Part(*chapter) for chapter in chapters],
         clip=Part(clip[0], clip[1]) if clip else None,
         translations=json.loads(Path(translations).read_text(encoding="utf-8")) if translations else None,
+        language=language,
+        watch_url=watch_url,
     )
     for name, text in texts.items():
         Path(targets[name]).write_text(text, encoding="utf-8", newline="")

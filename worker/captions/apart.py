@@ -28,6 +28,8 @@ async def convert_apart(
     chapters: Iterable[Chapter] = (),
     clip: Span | None = None,
     translations: Path | None = None,
+    language: str | None = None,
+    watch_url: str | None = None,
     patience: float,
 ) -> None:
     """`worker.captions.convert` from a file to files: `targets` says where each format goes.
@@ -44,6 +46,8 @@ async def convert_apart(
         "chapters": [(chapter.start, chapter.end, chapter.title) for chapter in chapters],
         "clip": (clip.start, clip.end) if clip else None,
         "translations": str(translations) if translations else None,
+        "language": language,
+        "watch_url": watch_url,
         "limits": {"memory": MEMORY, "seconds": max(1, int(patience)), "file_size": FILE_SIZE},
     }
     note = source.with_name(f"{source.name}.task.json")

@@ -4,17 +4,18 @@ import gc
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from shared.errors import Code, JobError
 from worker.captions.cues import Chapter, Cue, Part, Span, Transcript, Word
 from worker.captions.markup import tidy_words
 from worker.captions.passages import write_passages
-from worker.captions.prose import write_txt
+from worker.captions.prose import write_markdown, write_txt
 from worker.captions.readers import read
 from worker.captions.retime import retimed
 from worker.captions.rolling import repair
 from worker.captions.sentences import write_sentences
-from worker.captions.writers import one_line, write_srt, write_vtt
+from worker.captions.writers import one_line, write_json, write_srt, write_vtt
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,8 @@ WRITERS: dict[str, Callable[[Transcript], str]] = {
     "srt": write_srt,
     "vtt": write_vtt,
     "txt": write_txt,
+    "md": write_markdown,
+    "json": write_json,
     "sentences": write_sentences,
     "passages": write_passages,
 }
@@ -37,13 +40,16 @@ def convert(
     chapters: Sequence[Chapter] = (),
     clip: Span | None = None,
     translations: Mapping[str, str] | None = None,
+    language: str | None = None,
+    watch_url: str | None = None,
 ) -> dict[str, str]:
     """Read a caption file once and write it in each of the formats.
 
     `format` is the site's name for what `data` is; `automatic` says whether a machine made it. With
     `clip` the cues and chapters are cut to it and count from its start; a clip without speech gives
     empty transcripts. The format `sentences` lists what there is to translate; with `translations` of these
-    the transcripts are in another language. `passages` is what is searched in later.
+    the transcripts are in another language. `passages` is what is searched in later. `language` of the
+    transcripts and `watch_url` are written where a format has a place for them.
 
     Raises JobError(NO_CAPTIONS) only when not one cue could be read.
     """
@@ -51,6 +57,7 @@ def convert(
         transcript = _read(data, format, automatic, chapters, clip)
         if translations is not None:
             transcript = _translated(transcript, translations)
+        transcript = replace(transcript, language=language, watch_url=watch_url)
         return {wanted: WRITERS[wanted](transcript) for wanted in formats}
 
 

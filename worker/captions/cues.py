@@ -75,11 +75,15 @@ class ReadResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """All that a writer needs. `language` is a BCP 47 tag, None when nobody said."""
+    """All that a writer needs. `language` is a BCP 47 tag, None when nobody said.
+
+    `watch_url` is the page that plays the video, where there is one.
+    """
 
     cues: Sequence[Cue]
     chapters: Sequence[Chapter] = ()
     language: str | None = None
+    watch_url: str | None = None
 
 
 def ordered(cues: Iterable[Cue]) -> list[Cue]:

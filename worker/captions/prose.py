@@ -111,13 +111,15 @@ def write_txt(transcript: Transcript, *, timestamps: bool = False) -> str:
     return "\n\n".join(blocks) + "\n" if blocks else ""
 
 
-def write_markdown(transcript: Transcript, watch_url: str) -> str:
-    """Markdown whose paragraphs start with a time that opens the watch page at that second."""
+def write_markdown(transcript: Transcript) -> str:
+    """Markdown whose paragraphs start with a time, which opens the watch page at that second."""
+    page = transcript.watch_url
     blocks = []
     for paragraph in paragraphs(transcript):
         if paragraph.heading:
             blocks.append(f"## {_markdown(paragraph.heading)}")
-        line = f"[{moment(paragraph.start)}]({watch_url}#t={paragraph.start // 1000}) "
+        time = moment(paragraph.start)
+        line = f"[{time}]({page}#t={paragraph.start // 1000}) " if page else f"{time} "
         if paragraph.speaker:
             line += f"**{_markdown(one_line(paragraph.speaker))}:** "
         blocks.append(line + _markdown(paragraph.text).replace("\n", "  \n"))

@@ -61,7 +61,10 @@ def test_a_sliver_of_a_cue_at_the_clips_edge_is_left_out() -> None:
 def test_a_clip_without_speech_is_an_empty_transcript_and_no_error() -> None:
     data = (CORPUS / "vtt-karaoke.vtt").read_bytes()
     texts = convert(data, "vtt", automatic=False, formats=ALL, clip=Clip(start=100, end=200))
-    assert texts == {CaptionFormat.SRT: "", CaptionFormat.VTT: "WEBVTT\n", CaptionFormat.TXT: ""}
+    assert texts.pop(CaptionFormat.JSON) == '{"language": null, "chapters": [], "cues": []}'
+    assert texts == {
+        CaptionFormat.SRT: "", CaptionFormat.VTT: "WEBVTT\n", CaptionFormat.TXT: "", CaptionFormat.MD: "",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["not-captions.html", "xml-bomb.ttml"])

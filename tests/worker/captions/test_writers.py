@@ -91,7 +91,7 @@ def test_no_text_name_or_title_breaks_any_format(text: str, name: str, title: st
     assert read(write_srt(transcript).encode(), "srt").cues[-1].text.endswith("safe")
     assert json.loads(write_json(transcript).encode())["cues"][1]["text"] == "safe"
     write_txt(transcript).encode()
-    write_markdown(transcript, "/w/x").encode()
+    write_markdown(transcript).encode()
 
 
 def test_vtt_carries_the_speaker_as_a_voice() -> None:
@@ -173,7 +173,7 @@ def test_scripts_without_spaces_are_joined_without_and_others_with() -> None:
 
 def test_markdown_links_each_paragraph_to_its_moment_and_escapes_the_rest() -> None:
     cues = [Cue(0, 1000, "*not* [a](link) <b>"), Cue(83_000, 84_000, "later", "A_B")]
-    text = write_markdown(Transcript(cues, [Chapter(start=80, end=90, title="# x")]), "/w/token")
+    text = write_markdown(Transcript(cues, [Chapter(start=80, end=90, title="# x")], watch_url="/w/token"))
     assert text == (
         "[0:00](/w/token#t=0) \\*not\\* \\[a\\](link) \\<b\\>\n\n"
         "## \\# x\n\n"

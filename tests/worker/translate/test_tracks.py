@@ -101,7 +101,7 @@ async def test_every_format_asked_for_is_translated_with_the_chapters(tmp_path: 
     options = SRT.model_copy(update={"caption_formats": tuple(CaptionFormat)})
     made = await make(tmp_path, [track(tmp_path, "en")], Ours(), options)
     translated = {d.format: d.path.read_text() for d in made.drafts if d.source == "translated"}
-    assert set(translated) == {"srt", "vtt", "txt"}
+    assert set(translated) == set(CaptionFormat)
     assert translated["txt"].startswith("== en-es: Noon ==\n\nen-es: The ferry leaves at noon.")
 
 
