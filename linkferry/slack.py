@@ -14,10 +14,11 @@ from bots.slack.app import build_app
 from bots.slack.forms import Forms
 from bots.slack.handlers import Forget, SlackBot, keep
 from bots.slack.http import events_router, install_router
+from bots.slack.installing import install_flow
 from bots.slack.life import SlackLife
 from bots.slack.outside import ReachingClient
 from bots.slack.replies import Replies
-from bots.slack.workspaces import Workspaces, install_flow
+from bots.slack.workspaces import Workspaces
 from linkferry.compose import Parts
 from shared.chat import MessageClient
 from shared.chat.deliver import Deliverer

@@ -16,8 +16,9 @@ import pytest_asyncio
 import migrations
 from bots.slack import views
 from bots.slack.http import install_router
+from bots.slack.installing import install_flow
 from bots.slack.manifest import SCOPES
-from bots.slack.workspaces import Workspaces, install_flow
+from bots.slack.workspaces import Workspaces
 from shared.chat.port import MessageGone
 from shared.chat.slack.chats import chat_id
 from shared.chat.slack.client import EVENT
