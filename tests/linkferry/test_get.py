@@ -143,7 +143,7 @@ def test_a_service_carries_it_and_when_it_ends_the_command_takes_over(home: Home
     done = finish(following)
     assert (done.code, done.json["state"]) == (0, "done")
     lines = [json.loads(line) for line in stopped.err.splitlines()]  # when no terminal reads it
-    assert {"request_id", "job_id", "platform"} <= {name for line in lines for name in line}
+    assert {"job_id", "attempt"} <= {name for line in lines for name in line}
 
 
 def test_help_names_the_options(home: Home) -> None:
