@@ -37,8 +37,8 @@ from shared.options import Options
 from shared.results import JobView
 from shared.settings import Settings
 from tests.services import private_postgres, private_rabbit
-from worker.attempt import Tools
 from worker.service import Worker
+from worker.tools import Tools
 
 AIM, LEAST = 500, 250  # jobs a second
 IDLE_AIM = 20  # ms from intake to claim

@@ -22,10 +22,10 @@ from shared.queue import Queue, open_queue
 from shared.results import Results
 from shared.settings import Settings
 from shared.storage import Storage, open_storage
-from worker.attempt import Tools
 from worker.child import ChildServer
 from worker.service import Worker
 from worker.sweep import delete_ended_work
+from worker.tools import Tools
 
 
 @dataclass(frozen=True)

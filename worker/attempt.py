@@ -5,33 +5,25 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import jobs, quota
-from shared.database import Database, Together
 from shared.errors import Code, JobError
-from shared.jobs import Ending, Fence, LeaseLost
-from shared.keys import load_keys
-from shared.links import MAX_TTL, Links
+from shared.jobs import Ending, Fence
 from shared.models import Artifact, Job, Stage
 from shared.options import Options
-from shared.settings import Settings
-from shared.storage import Storage
 from worker import media
 from worker.artifacts import Draft, media_draft, side_draft, store_all
-from worker.child import Child, ChildCrashed, ChildServer
+from worker.child import Child, ChildCrashed
 from worker.child.protocol import CaptionFile, Identity, Limits, Media, StreamFile
 from worker.folders import fetch_anew, own_folder, work_dir
 from worker.media import Kind
 from worker.progress import Reporter
-from worker.room import Room
-from worker.slots import Slots
-from worker.speech import FAILED, NO_SOUND, NOBODY, SOUND, Speech
+from worker.speech import FAILED, NO_SOUND, NOBODY, SOUND
+from worker.tools import Tools
 from worker.transcripts import (
     Means,
     Patience,
@@ -47,50 +39,6 @@ log = logging.getLogger(__name__)
 
 SIDE_SHARE = 0.25  # of the time that is left: what captions and a thumbnail of a video may take of it
 PROMISED = {"video": {Kind.VIDEO}, "audio": {Kind.AUDIO}, "both": set[Kind]()}  # the last is a guess
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What every attempt of a worker shares."""
-
-    settings: Settings
-    database: Database
-    storage: Storage
-    children: ChildServer
-    report: Callable[[UUID, dict[str, object]], Awaitable[None]]  # progress events for watchers
-
-    async def finish(self, ending: Ending) -> None:
-        """Write that an attempt ended well, with all that end in the same moment. Raises LeaseLost."""
-        if not await self._endings.write(ending):
-            raise LeaseLost(f"job {ending.fence.job_id} attempt {ending.fence.attempt}")
-
-    def watch_url(self, job_id: UUID) -> str:
-        """The page that will show a job, as long as its files are kept and a link may live."""
-        lives = max(1, min(self.settings.retention, MAX_TTL))
-        return self._links.watch_url(self.settings.effective_public_url, job_id, lives)
-
-    @cached_property
-    def _links(self) -> Links:
-        return Links(load_keys(self.settings))
-
-    @cached_property
-    def slots(self) -> Slots:
-        """Places for attempts."""
-        return Slots(self.settings.max_concurrent_downloads)
-
-    @cached_property
-    def speech(self) -> Speech:
-        """Speech recognition, which has a limit for the whole worker."""
-        return Speech(self.settings)
-
-    @cached_property
-    def room(self) -> Room:
-        """Room on the disks, which all share."""
-        return Room(self.settings)
-
-    @cached_property
-    def _endings(self) -> Together[Ending, bool]:
-        return Together(self.database, jobs.finish_many, patience=self.settings.lease)
 
 
 @dataclass

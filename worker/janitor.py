@@ -12,8 +12,8 @@ from shared import jobs, presence
 from shared.metrics import LEASE_STEALS
 from shared.outbox import Outbox
 from shared.queue import Queue
-from worker.attempt import Tools
 from worker.sweep import sweep
+from worker.tools import Tools
 from worker.translate import Cache, cache_folder
 
 log = logging.getLogger(__name__)

@@ -19,9 +19,9 @@ from shared.models import Job
 from shared.outbox import Outbox
 from shared.queue import Queue, Ticket
 from shared.telemetry import log_context
-from worker.attempt import Tools
 from worker.janitor import Janitor
 from worker.supervise import supervise
+from worker.tools import Tools
 
 log = logging.getLogger(__name__)
 

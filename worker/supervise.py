@@ -18,9 +18,10 @@ from shared.jobs import Fence, LeaseLost
 from shared.metrics import CHILD_CRASHES
 from shared.models import Job
 from shared.retry import after_failure
-from worker.attempt import Attempt, Tools
+from worker.attempt import Attempt
 from worker.child import ChildCrashed
 from worker.folders import work_dir
+from worker.tools import Tools
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from linkferry.compose import open_parts
 from shared.database import Database
 from shared.models import Artifact, Delivery, Job, JobState, OutboxRow, Request
 from tests.chaos.chat import Message
-from worker.attempt import Tools
 from worker.sweep import delete_ended_work, delete_orphans
+from worker.tools import Tools
 
 if TYPE_CHECKING:
     from tests.chaos.cluster import Cluster

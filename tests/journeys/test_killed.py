@@ -18,8 +18,8 @@ from tests.journeys.killable import MOMENTS
 from tests.journeys.processes import Home, nothing_left, stop, wait_for_kill
 from tests.journeys.service import settings_for, slowly, submit, until
 from tests.site.server import MediaSite
-from worker.attempt import Tools
 from worker.sweep import delete_orphans
+from worker.tools import Tools
 
 pytestmark = pytest.mark.slow
 

@@ -15,8 +15,8 @@ from shared.settings import Settings
 from shared.storage import LocalStorage
 from tests.counting import Since
 from tests.shared.conftest import claim, load, make_jobs
-from worker.attempt import Tools
 from worker.janitor import Janitor
+from worker.tools import Tools
 
 
 async def lose(database: Database, job_id: UUID) -> None:

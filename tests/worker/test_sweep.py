@@ -15,9 +15,9 @@ from shared.ids import new_id
 from shared.models import Artifact, ArtifactKind, Job, JobState
 from shared.settings import Settings
 from shared.storage.local import LocalStorage
-from worker.attempt import Tools
 from worker.folders import own_folder, work_dir
 from worker.sweep import Kind, Leftover, delete_ended_work, delete_expired, delete_orphans, sweep
+from worker.tools import Tools
 
 
 @pytest.fixture

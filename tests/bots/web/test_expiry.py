@@ -15,8 +15,8 @@ from shared.models import Artifact, Passage
 from tests.bots.web.test_api import Endpoint, running
 from tests.bots.web.test_watch import ENGLISH, FILM, HTML
 from tests.bots.web.watching import add_job, page_path
-from worker.attempt import Tools
 from worker.sweep import delete_expired
+from worker.tools import Tools
 
 
 @pytest.fixture
