@@ -1,6 +1,7 @@
 """From a finished file in the work folder to an artifact: names, types, and the move into storage."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -101,6 +102,25 @@ def side_draft(path: Path, title: str) -> Draft:
         format=extension,
         file_name=safe_file_name(title, "info.json" if is_info else extension),
     )
+
+
+# Matroska, WebM, MP3 and WAV end with a change of their first kilobyte. In an mp4 or m4a everything moves, as
+# its index goes to the front.
+GROWING = (MediaFormat.MKV, MediaFormat.WEBM, MediaFormat.MP3, MediaFormat.WAV)
+
+
+def sent_ahead(
+    storage: Storage, path: Path, form: MediaFormat, title: str, fence: Fence
+) -> AbstractAsyncContextManager[None]:
+    """While the block makes the media at `path`, send it already, where its format allows.
+
+    Only of the first attempt: a later one goes on with what there is.
+    """
+    if form not in GROWING or fence.attempt > 1:
+        return nullcontext()
+    kind = ArtifactKind.AUDIO if form.is_audio else ArtifactKind.VIDEO
+    draft = Draft(kind, path, form, safe_file_name(title, form))
+    return storage.ahead(storage_key(draft, 0, fence), path, label=_label(draft, fence))
 
 
 async def store_all(

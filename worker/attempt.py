@@ -16,7 +16,7 @@ from shared.jobs import Ending, Fence
 from shared.models import Artifact, Job, Stage
 from shared.options import Options
 from worker import media
-from worker.artifacts import Draft, media_draft, side_draft, store_all
+from worker.artifacts import Draft, media_draft, sent_ahead, side_draft, store_all
 from worker.child import Child, ChildCrashed
 from worker.child.protocol import CaptionFile, Identity, Limits, Media, StreamFile
 from worker.folders import fetch_anew, own_folder, work_dir
@@ -247,10 +247,12 @@ class Attempt:
         limits = media.Limits(self._settings.stall_timeout, self._settings.max_bytes)
         if len(inputs) == 1 and inputs[0].suffix == f".{options.format}" and not options.clip:
             self._tools.storage.expect(inputs[0])  # read and synced while ffprobe looks at it
+        growing = media.unfinished_result(self.work_dir, options.format)
         try:
-            result = await media.convert(inputs, self.work_dir, options, self.reporter.converted, limits)
-            await self.reporter.enter(Stage.VERIFY)
-            facts = await media.verify(result, options, found.duration, kinds, inputs)
+            async with sent_ahead(self._tools.storage, growing, options.format, found.title, self.fence):
+                result = await media.convert(inputs, self.work_dir, options, self.reporter.converted, limits)
+                await self.reporter.enter(Stage.VERIFY)
+                facts = await media.verify(result, options, found.duration, kinds, inputs)
         except JobError as error:
             if error.code is Code.BROKEN_FILE:
                 fetch_anew(self.work_dir, error, fetched.files)

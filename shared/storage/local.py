@@ -78,6 +78,11 @@ class LocalStorage:
                 seal = await expected
         return await asyncio.to_thread(self._put, key, source, seal)
 
+    @asynccontextmanager
+    async def ahead(self, key: str, source: Path, *, label: Label = PLAIN) -> AsyncIterator[None]:
+        """See `Storage.ahead`: storing is a rename, so there is nothing to begin with."""
+        yield
+
     async def unfinished(self, prefix: str) -> list[str]:
         """Always empty: a rename is done or not."""
         return []

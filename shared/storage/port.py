@@ -79,6 +79,14 @@ class Storage(Protocol):
         """This file will most likely be `put` as it is: begin at once with what takes time."""
         ...
 
+    def ahead(self, key: str, source: Path, *, label: Label = PLAIN) -> AbstractAsyncContextManager[None]:
+        """While the block makes `source`, begin to send what is there; a `put` to this key goes on with it.
+
+        Nothing can be seen before that. For files of which only the first kilobytes change once they are
+        written; for others it is in vain. An error in the block takes back what was sent.
+        """
+        ...
+
     async def put(
         self,
         key: str,

@@ -8,7 +8,7 @@ process.py  one ffmpeg or ffprobe process: bounded, killable   settings for host
 """
 
 from worker.media.check import check, trust, verify
-from worker.media.convert import Limits, convert
+from worker.media.convert import Limits, convert, unfinished_result
 from worker.media.plan import Plan, Track, Work, plan
 from worker.media.probe import Kind, MediaInfo, Stream, inspect, inspect_all
 
@@ -26,5 +26,6 @@ __all__ = [
     "inspect_all",
     "plan",
     "trust",
+    "unfinished_result",
     "verify",
 ]

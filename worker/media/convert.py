@@ -59,7 +59,7 @@ async def convert(
     if decision.work is Work.KEEP:
         on_progress(1.0)
         return inputs[0]
-    partial = work_dir / f".converting.{options.format}"
+    partial = unfinished_result(work_dir, options.format)
     result = work_dir / f"result.{options.format}"
     try:
         partial.unlink(missing_ok=True)
@@ -69,6 +69,11 @@ async def convert(
         partial.unlink(missing_ok=True)
     on_progress(1.0)
     return result
+
+
+def unfinished_result(work_dir: Path, form: MediaFormat) -> Path:
+    """Where a result grows until it is whole."""
+    return work_dir / f".converting.{form}"
 
 
 async def _run_ffmpeg(

@@ -1,7 +1,10 @@
 """Files in an S3 bucket, AWS's own or another's. Imported only where S3 is chosen: boto3 is big.
 
-An upload starts when the file is whole, never before. An mp4 gets its index (`moov`) moved to the front as
-the last step, which rewrites the first bytes; and nothing is stored that ffprobe has not seen whole.
+An upload starts while the file is still being made where its format allows, see `ahead`: Matroska, WebM, MP3
+and WAV only change their first kilobyte at the end. An mp4 or m4a gets its index (`moov`) moved to the front
+as the last step, which moves every byte: its upload starts when it is whole. So does that of a file which is
+kept as the site sent it, because nobody knows before all of it has come whether it can be. Nothing can be
+seen in the bucket that ffprobe has not seen whole.
 """
 
 import asyncio

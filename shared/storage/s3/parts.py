@@ -85,10 +85,10 @@ class Parts:
         try:
             if self._is_over:
                 raise Stopped("stopped")
-            crc32 = base64(zlib.crc32(body).to_bytes(4, "big"))
+            crc32 = checksum(body)
             part = self._there.get(number)
             if part is None or not is_same(part, body, crc32):
-                part = self._upload_one(number, body, crc32)
+                part = send_part(self._bucket, self._upload, number, body, crc32)
             self._count(len(body))
         except BaseException:
             self._failed.set()
@@ -97,17 +97,27 @@ class Parts:
             self._lanes.give(buffer)
         return part
 
-    def _upload_one(self, number: int, body: bytes | bytearray, crc32: str) -> Part:
-        check = {"ChecksumCRC32": crc32} if self._upload.has_checksums else {"ContentMD5": base64(md5(body))}
-        fields: dict[str, Any] = {"PartNumber": number, "UploadId": self._upload.id, "Body": body, **check}
-        answer = self._bucket.client.upload_part(Bucket=self._bucket.name, Key=self._upload.key, **fields)
-        return Part(number, len(body), answer["ETag"], crc32 if self._upload.has_checksums else "")
-
     def _count(self, length: int) -> None:
         with self._lock:
             self._done += length
             share = self._done / self._size
         self._tell(share)
+
+
+def send_part(
+    bucket: Bucket, upload: Unfinished, number: int, body: bytes | bytearray, crc32: str = ""
+) -> Part:
+    """Send one part; `crc32` is its checksum, when that is known. Raises botocore's errors."""
+    crc32 = (crc32 or checksum(body)) if upload.has_checksums else ""
+    check = {"ChecksumCRC32": crc32} if crc32 else {"ContentMD5": base64(md5(body))}
+    fields: dict[str, Any] = {"PartNumber": number, "UploadId": upload.id, "Body": body, **check}
+    answer = bucket.client.upload_part(Bucket=bucket.name, Key=upload.key, **fields)
+    return Part(number, len(body), answer["ETag"], crc32)
+
+
+def checksum(body: bytes | bytearray) -> str:
+    """The CRC32 of a part, as S3's headers have it."""
+    return base64(zlib.crc32(body).to_bytes(4, "big"))
 
 
 def is_same(part: Part, body: bytes | bytearray, crc32: str) -> bool:

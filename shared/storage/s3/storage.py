@@ -12,11 +12,23 @@ from tempfile import gettempdir
 from typing import Any, TypeVar
 from uuid import uuid4
 
+from shared.errors import JobError
 from shared.filenames import content_disposition
 from shared.settings import Settings
 from shared.storage import local
-from shared.storage.port import PLAIN, Disposition, Label, Progress, StoredFile, StoredKey, check_key, is_key
+from shared.storage.port import (
+    PLAIN,
+    Disposition,
+    Label,
+    Progress,
+    StorageError,
+    StoredFile,
+    StoredKey,
+    check_key,
+    is_key,
+)
 from shared.storage.s3 import lifecycle
+from shared.storage.s3.ahead import Ahead
 from shared.storage.s3.bucket import Bucket, open_bucket
 from shared.storage.s3.download import Download
 from shared.storage.s3.extras import Extras
@@ -126,6 +138,28 @@ class S3Storage:
         except asyncio.CancelledError:
             upload.stop()
             raise
+
+    @asynccontextmanager
+    async def ahead(self, key: str, source: Path, *, label: Label = PLAIN) -> AsyncIterator[None]:
+        """See `Storage.ahead`. What a stopped worker has sent stays for the next one."""
+        wish = Wish(check_key(key), source, label, replace=False)
+        upload = Upload(wish, self._bucket, self._extras, self._lanes, lambda _: None)
+        sender = Ahead(source, self._bucket, self._lanes, upload.begin)
+        sending = asyncio.ensure_future(self._call(f"cannot send {key} ahead", sender.run))
+        try:
+            yield
+        except Exception:
+            sender.stop()
+            await asyncio.wait((sending,))
+            with suppress(StorageError, JobError):  # then a sweep does it
+                await self._call("cannot abort an upload", sender.abort)
+            raise
+        else:
+            sender.stop()
+            await asyncio.wait((sending,))
+        finally:
+            sender.stop()
+            sending.add_done_callback(_note_failure)
 
     async def unfinished(self, prefix: str) -> list[str]:
         """See `Storage.unfinished`."""
@@ -255,3 +289,8 @@ class S3Storage:
 
         context = contextvars.copy_context()  # log lines there name the job too
         return await asyncio.get_running_loop().run_in_executor(self._callers, context.run, run)
+
+
+def _note_failure(sending: "asyncio.Future[None]") -> None:
+    if not sending.cancelled() and (error := sending.exception()):
+        log.warning("the file is sent when it is whole: %s", error)

@@ -83,11 +83,11 @@ class Upload:
 
     def _send_parts(self, file: int, size: int) -> str:
         try:
-            return self._send_to(self._find() or self._begin(), file, size)
+            return self._send_to(self._find() or self.begin(), file, size)
         except ClientError as error:
             if code_of(error) != "NoSuchUpload":
                 raise
-        return self._send_to(self._begin(), file, size)  # somebody aborted it meanwhile
+        return self._send_to(self.begin(), file, size)  # somebody aborted it meanwhile
 
     def _send_to(self, upload: Unfinished, file: int, size: int) -> str:
         there = parts_of(self._bucket, upload) if upload.is_old else {}
@@ -109,11 +109,12 @@ class Upload:
         return sha256
 
     def _find(self) -> Unfinished | None:
-        """An upload of this key that a crash cut short."""
+        """An upload of this key that a crash cut short, or that was begun while the file was made."""
         found = unfinished_uploads(self._bucket, self._key)
         return next((upload for upload in found if upload.key == self._key), None)
 
-    def _begin(self) -> Unfinished:
+    def begin(self) -> Unfinished:
+        """A new upload of this key, with nothing in it. Raises botocore's errors."""
         answer = self._extras.call(
             self._bucket.client.create_multipart_upload,
             {"checksum": {"ChecksumAlgorithm": "CRC32"}, "tags": self._tags()},

@@ -101,6 +101,82 @@ def lower(seen: Seen) -> dict[str, str]:
     return {name.lower(): value for name, value in seen.headers.items()}
 
 
+class TestAhead:
+    """A file is sent while its end is still being made."""
+
+    async def test_all_but_the_first_part_and_the_end_are_there_when_it_is_whole(
+        self, s3: S3Storage, faulty: FaultyS3, make_file: MakeFile, tmp_path: Path
+    ) -> None:
+        content = os.urandom(5 * PART + 1000)
+        growing = tmp_path / "work" / ".growing.mkv"
+        make_file(b"", growing.name).unlink()  # there is no file yet
+        async with s3.ahead(KEY, growing, label=Label("video/x-matroska", "film.mkv")):
+            with growing.open("wb", buffering=0) as file:
+                file.write(b"a header that changes" + content[21 : 2 * PART])
+                while part_numbers(faulty) != [2]:
+                    await asyncio.sleep(0.01)
+                assert not await s3.exists(KEY), "nothing can be seen yet"
+                file.write(content[2 * PART :])
+                while part_numbers(faulty) != [2, 3, 4, 5]:
+                    await asyncio.sleep(0.01)
+                file.seek(0)
+                file.write(content[:21])
+            growing = growing.rename(growing.with_name("result.mkv"))
+        faulty.seen.clear()
+        stored = await s3.put(KEY, growing, label=Label("video/x-matroska", "film.mkv"), replace=False)
+        assert part_numbers(faulty) == [1, 6]
+        assert stored.sha256 == hashlib.sha256(content).hexdigest()
+        assert await body_of(s3) == content
+
+    async def test_what_changed_after_all_is_sent_again(
+        self, s3: S3Storage, faulty: FaultyS3, make_file: MakeFile
+    ) -> None:
+        growing = make_file(os.urandom(3 * PART))
+        async with s3.ahead(KEY, growing):
+            while part_numbers(faulty) != [2, 3]:
+                await asyncio.sleep(0.01)
+        content = os.urandom(2 * PART + 7)
+        growing.write_bytes(content)
+        await s3.put(KEY, growing)
+        assert await body_of(s3) == content
+
+    async def test_an_error_takes_back_what_was_sent_and_a_stop_leaves_it(
+        self, s3: S3Storage, faulty: FaultyS3, make_file: MakeFile
+    ) -> None:
+        for error, left in ((JobError(Code.BROKEN_FILE), []), (asyncio.CancelledError(), [KEY])):
+            faulty.seen.clear()
+            growing = make_file(os.urandom(2 * PART))
+            with pytest.raises(type(error)):
+                async with s3.ahead(KEY, growing):
+                    while not part_numbers(faulty):
+                        await asyncio.sleep(0.01)
+                    raise error
+            assert await s3.unfinished("") == left
+
+    async def test_an_outage_costs_nothing_but_the_head_start(
+        self, s3: S3Storage, faulty: FaultyS3, make_file: MakeFile, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        content = os.urandom(3 * PART)
+        growing = make_file(content)
+        faulty.refuse(lambda seen: seen.is_part, 403, "AccessDenied")
+        async with s3.ahead(KEY, growing):
+            while not part_numbers(faulty):
+                await asyncio.sleep(0.01)
+        while "the file is sent when it is whole" not in caplog.text:
+            await asyncio.sleep(0.01)
+        faulty.heal()
+        await s3.put(KEY, growing)
+        assert await body_of(s3) == content
+
+    async def test_nothing_is_begun_for_what_is_never_made_or_small(
+        self, s3: S3Storage, faulty: FaultyS3, make_file: MakeFile, tmp_path: Path
+    ) -> None:
+        for path in (tmp_path / "never", make_file(b"small")):
+            async with s3.ahead(KEY, path):
+                await asyncio.sleep(0.3)
+        assert faulty.seen == []
+
+
 class TestGoingOn:
     """After a crash."""
 

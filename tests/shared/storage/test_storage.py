@@ -178,6 +178,15 @@ class TestEveryStorage:
             async with storage.at_hand("other") as path:
                 path.read_bytes()
 
+    async def test_what_was_sent_ahead_is_stored_by_put_alone(
+        self, storage: Storage, make_file: MakeFile
+    ) -> None:
+        source = make_file(b"film")
+        async with storage.ahead("k", source):
+            assert not await storage.exists("k")
+        assert not await storage.exists("k")
+        assert (await storage.put("k", source)).size == 4
+
     async def test_many_at_once(self, storage: Storage, make_file: Callable[..., Path]) -> None:
         async def journey(number: int) -> None:
             for turn in range(5):
