@@ -67,6 +67,15 @@ async def test_a_film_is_fetched_found_and_told_of(private: Private, site: Media
     await private.shows("That is over already; its message shows how, or will in a moment.")
 
 
+async def test_what_is_said_is_found_with_its_moment(private: Private, site: MediaSite) -> None:
+    await private.sends(f"/subs {site.url('/embed/sample?captions=en')} en")
+    transcript = await private.shows(lambda shown: shown.media is not None)
+    await private.sends('/find "ferry LEAVES" nóon')
+    found = await private.shows(lambda shown: "0:02 " in shown.text)
+    assert found.message_id != transcript.message_id
+    assert "The ferry leaves at noon." in found.text
+
+
 async def test_a_failure_that_stays_offers_no_other_try(private: Private, site: MediaSite) -> None:
     await private.sends(f"/get {site.url('/nothing/here')}")
     failed = await private.shows(lambda shown: "nothing at that link" in shown.text)

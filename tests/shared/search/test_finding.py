@@ -7,8 +7,12 @@ from sqlalchemy import func, select, text, update
 
 from shared import jobs
 from shared.database import db_now
+from shared.ids import new_id
+from shared.jobs import Ending, Fence
 from shared.models import Artifact, Job, Passage
-from shared.search.passages import SIZE
+from shared.search.finding import rows, word_index
+from shared.search.passages import SIZE, passages
+from tests.shared.conftest import an_artifact, claim, make_job
 from tests.shared.search.conftest import Library
 
 TALK = (
@@ -147,6 +151,18 @@ async def test_what_was_revoked_or_removed_by_hand_is_not_found(library: Library
         files = (await session.scalars(select(Artifact.id).where(Artifact.job_id == removed))).all()
         await jobs.mark_deleted(session, files)
     assert await library.found("budget") == []
+
+
+async def test_an_attempt_that_lost_its_job_leaves_nothing_behind(library: Library) -> None:
+    job_id = await make_job(library.database)
+    fence = await claim(library.database)
+    file = an_artifact(job_id)
+    file.id = new_id()
+    kept = rows(word_index(library.database.is_sqlite), file.id, passages([(1.0, "budget")]))
+    async with library.database.write() as session:
+        lost = Ending(Fence(job_id, fence.attempt - 1), [file], passages=kept)
+        assert await jobs.finish_many(session, [lost]) == [False]
+        assert await session.scalar(select(func.count()).select_from(Passage)) == 0
 
 
 async def test_an_index_that_lost_its_passages_answers_nothing_of_them(library: Library) -> None:
