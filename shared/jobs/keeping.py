@@ -14,6 +14,8 @@ from shared.jobs.making import enqueue
 from shared.models import Artifact, Job, JobState, Passage
 from shared.retry import MAX_CRASHES
 
+MOST_AT_ONCE = 1000  # values that one statement names
+
 _OVER = Artifact.expires_at <= db_now(), Artifact.deleted_at.is_(None)
 
 
@@ -110,6 +112,7 @@ async def mark_deleted(session: AsyncSession, artifact_ids: Sequence[UUID]) -> N
 
 async def _forget(session: AsyncSession, artifact_ids: Sequence[UUID]) -> None:
     """What these files say is not found any more."""
-    if artifact_ids:
-        theirs = delete(Passage).where(Passage.artifact_id.in_(artifact_ids))
+    for start in range(0, len(artifact_ids), MOST_AT_ONCE):
+        some = artifact_ids[start : start + MOST_AT_ONCE]
+        theirs = delete(Passage).where(Passage.artifact_id.in_(some))
         await session.execute(theirs.execution_options(synchronize_session=False))
