@@ -1,6 +1,7 @@
 """Puts the parts together, from the settings alone."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from sqlalchemy import text
 import migrations
 from bots.follow import Follower
 from bots.intake import Intake
+from linkferry.protection import AGENT, protecting
 from shared import deliveries, jobs
 from shared.chat import MessageClient
 from shared.chat.deliver import Deliverer
@@ -89,6 +91,7 @@ async def running_worker(
         tools = Tools(settings, parts.database, parts.storage, children, parts.queue.publish_event)
         deliverer = Deliverer(parts.database, {} if clients is None else clients, parts.results)
         worker = Worker(tools, parts.queue, parts.outbox, deliverer)
+        await stack.enter_async_context(protecting(os.environ.get(AGENT, ""), lambda: tools.slots.is_busy))
         async with asyncio.TaskGroup() as group:
             task = group.create_task(worker.run())
             try:

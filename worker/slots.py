@@ -24,6 +24,11 @@ class Slots:
         """How many jobs may be taken now."""
         return max(0, self._most - self._taken + self._lent)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether any attempt runs."""
+        return self._taken > 0
+
     def take(self) -> None:
         """An attempt begins."""
         self._taken += 1

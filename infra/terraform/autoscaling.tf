@@ -1,5 +1,5 @@
-# Workers, by what waits. A job that a worker took has left the queue, so the queue's depth alone says only when
-# more workers are needed; that fewer are enough takes workers that stand still as well.
+# Workers, by what waits. A job that a worker took has left the queue, so an empty queue does not say that nobody
+# works; but a worker that carries jobs is protected, and ECS stops one that stands still (linkferry/protection.py).
 
 locals {
   queue_dimensions = { Broker = aws_mq_broker.main.broker_name, VirtualHost = "/", Queue = "linkferry.jobs" }
@@ -69,55 +69,27 @@ resource "aws_appautoscaling_policy" "fewer" {
 
   step_scaling_policy_configuration {
     adjustment_type         = "ChangeInCapacity"
-    metric_aggregation_type = "Minimum"
+    metric_aggregation_type = "Maximum"
     cooldown                = 300 # seconds
 
     step_adjustment {
-      metric_interval_lower_bound = 0
+      metric_interval_upper_bound = 0
       scaling_adjustment          = -1
     }
   }
 }
 
-# ECS stops any task it likes, so even the busiest of them must be quiet. What is stopped all the same loses its
-# work folder: another worker begins that job anew.
 resource "aws_cloudwatch_metric_alarm" "fewer_workers" {
   alarm_name          = "${var.name}-fewer-workers"
-  alarm_description   = "For a quarter of an hour nothing waited and no worker did anything: one stops. Nothing to do."
+  alarm_description   = "For a quarter of an hour nothing waited: a worker that stands still stops. Nothing to do."
+  namespace           = "AWS/AmazonMQ"
+  metric_name         = "MessageReadyCount"
+  dimensions          = local.queue_dimensions
+  statistic           = "Maximum"
+  period              = 60
   evaluation_periods  = 15
-  comparison_operator = "GreaterThanOrEqualToThreshold"
+  comparison_operator = "LessThanThreshold"
   threshold           = 1
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_appautoscaling_policy.fewer.arn]
-
-  metric_query {
-    id          = "idle"
-    label       = "Nothing waits and nobody works"
-    expression  = "IF(waiting == 0 AND busiest < 5, 1, 0)"
-    return_data = true
-  }
-
-  metric_query {
-    id = "waiting"
-
-    metric {
-      namespace   = "AWS/AmazonMQ"
-      metric_name = "MessageReadyCount"
-      dimensions  = local.queue_dimensions
-      stat        = "Maximum"
-      period      = 60
-    }
-  }
-
-  metric_query {
-    id = "busiest"
-
-    metric {
-      namespace   = "AWS/ECS"
-      metric_name = "CPUUtilization"
-      dimensions  = { ClusterName = aws_ecs_cluster.main.name, ServiceName = aws_ecs_service.worker.name }
-      stat        = "Maximum"
-      period      = 60
-    }
-  }
 }

@@ -120,6 +120,14 @@ data "aws_iam_policy_document" "worker" {
   }
 }
 
+data "aws_iam_policy_document" "protection" {
+  statement {
+    sid       = "BeProtected"
+    actions   = ["ecs:UpdateTaskProtection"]
+    resources = ["${replace(aws_ecs_cluster.main.arn, ":cluster/", ":task/")}/*"]
+  }
+}
+
 data "aws_iam_policy_document" "translate" {
   #checkov:skip=CKV_AWS_356:Amazon Translate's texts are no resources.
   statement {
@@ -141,6 +149,12 @@ resource "aws_iam_role_policy" "worker" {
   name   = "files"
   role   = aws_iam_role.task["worker"].id
   policy = data.aws_iam_policy_document.worker.json
+}
+
+resource "aws_iam_role_policy" "protection" {
+  name   = "protection"
+  role   = aws_iam_role.task["worker"].id
+  policy = data.aws_iam_policy_document.protection.json
 }
 
 resource "aws_iam_role_policy" "translate" {

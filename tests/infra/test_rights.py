@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from linkferry import protection
 from shared.errors import ConfigError
 from shared.settings import Settings
 from shared.storage.port import Label
@@ -236,6 +237,15 @@ class TestLeastPrivilege:
         said = ast.get_docstring(ast.parse((ROOT / "worker/translate/amazon.py").read_text())) or ""
         allowed = {action for one in Policy.of("translate").statements for action in one["actions"]}
         assert allowed == set(re.findall(r"translate:\w+", said))
+
+    def test_a_worker_may_protect_tasks_of_the_cluster_and_no_others(self) -> None:
+        (statement,) = Policy.of("protection").statements
+        assert set(statement["actions"]) == set(re.findall(r"ecs:\w+", protection.__doc__ or ""))
+        (tasks,) = statement["resources"]
+        assert tasks == '${replace(aws_ecs_cluster.main.arn, ":cluster/", ":task/")}/*'
+        assert (
+            module().declared["aws_iam_role_policy.protection"]["role"] == '${aws_iam_role.task["worker"].id}'
+        )
 
     def test_migrate_may_do_nothing_with_aws(self) -> None:
         roles = str([body for at, body in module().declared.items() if at.startswith("aws_iam_role_policy.")])
