@@ -16,7 +16,10 @@ random() { # 48 hex digits
 }
 
 [ -e .env ] || cp .env.example .env
+# One that was made for `make run` says nothing of containers.
+grep -q '^COMPOSE_PROFILES=' .env || printf '\nCOMPOSE_PROFILES=embedded\n' >>.env
 mkdir -p secrets
+chmod 700 secrets
 
 random | make postgres_password
 random | make rabbitmq_password
@@ -53,6 +56,6 @@ for name in secret_keys s3_cloudfront_key libretranslate_api_key \
     make $name </dev/null
 done
 
-# The user in a container is another one than you: the folder keeps everybody else out, not the files.
+# The user in a container is another one than you: the folder keeps everybody else out, not the files in it.
 chmod 644 secrets/*
 echo "Ready: the settings are in .env, the secrets in secrets/. Next: docker compose up --detach"

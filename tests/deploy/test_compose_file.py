@@ -1,5 +1,6 @@
 """compose.yaml, with nothing running: is it one, what may containers do, does everything it names exist."""
 
+import inspect
 import os
 import re
 import stat
@@ -11,6 +12,7 @@ import compose_spec
 import pytest
 import yaml
 
+from shared.database import Database
 from shared.settings import PREFIX, Settings
 from tests.deploy.composefile import (
     ENV_EXAMPLE,
@@ -122,6 +124,16 @@ def test_the_database_and_the_broker_are_for_ours_alone() -> None:
     assert inside == {"migrate", "web", "bots", "worker", "postgres", "rabbitmq"}
 
 
+def test_the_database_has_a_connection_for_everybody() -> None:
+    """With three workers, as the README suggests, and twice as many."""
+    (most,) = [
+        word.partition("=")[2] for word in EVERYTHING["postgres"]["command"] if "max_connections" in word
+    ]
+    each = inspect.signature(Database).parameters["pool_size"].default
+    kept_for_operators = 3
+    assert int(most) - kept_for_operators >= each * len(["web", "bots", *["worker"] * 6])
+
+
 def test_the_two_ways_to_run_do_not_share_a_volume() -> None:
     """Each deletes files that its own database does not know."""
     full = {source for one in ours(services({"full"})).values() for source, _ in mounts(one)}
@@ -230,6 +242,16 @@ class TestSecretsScript:
         before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
         self.run(project)
         assert {path: path.read_bytes() for path in project.rglob("*") if path.is_file()} == before
+
+    def test_what_was_there_before_works_with_compose_and_is_closed_to_others(self, project: Path) -> None:
+        (project / ".env").write_text("LINKFERRY_PORT=8081")
+        (project / "secrets").mkdir(mode=0o755)
+        self.run(project)
+        assert env_file((project / ".env").read_text()) == {
+            "LINKFERRY_PORT": "8081",
+            "COMPOSE_PROFILES": "embedded",
+        }
+        assert stat.S_IMODE((project / "secrets").stat().st_mode) == 0o700
 
     def test_passwords_are_long_and_no_two_the_same(self, project: Path) -> None:
         self.run(project)
