@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import insert, text
@@ -47,8 +46,9 @@ QUERIES = {
 def main(rounds: int) -> None:
     """Print one line for each query and database."""
     cues = [list(speech(random.Random(number))) for number in range(TRANSCRIPTS)]
-    with tempfile.TemporaryDirectory() as folder, postgres_url() as url:
-        for name, address in (("SQLite", f"sqlite+aiosqlite:///{folder}/linkferry.db"), ("PostgreSQL", url)):
+    with tempfile.TemporaryDirectory() as folder:
+        sqlite = f"sqlite+aiosqlite:///{folder}/linkferry.db"
+        for name, address in (("SQLite", sqlite), ("PostgreSQL", postgres_url())):
             asyncio.run(measure(name, address, cues, rounds))
 
 
@@ -62,15 +62,11 @@ def speech(chance: random.Random) -> Iterator[tuple[float, str]]:
         yield number * 2.5, line + extra
 
 
-@contextmanager
-def postgres_url() -> Iterator[str]:
-    """A database of a private server."""
+def postgres_url() -> str:
+    """A database of a private server, which ends with this process."""
     server = private_postgres()
     server.start()
-    try:
-        yield server.url(server.create_database())
-    finally:
-        server.stop()
+    return server.url(server.create_database())
 
 
 async def measure(name: str, address: str, cues: list[list[tuple[float, str]]], rounds: int) -> None:
