@@ -2,6 +2,8 @@
 # values of var.secrets are put in by hand and stand nowhere else.
 
 locals {
+  # To the database, `require` encrypts and checks no certificate: RDS's is of an authority that no image knows.
+  # The password itself never travels (SCRAM), and only its security group's servers answer at that name.
   generated = {
     DATABASE_URL            = "postgresql+asyncpg://linkferry:${random_password.database.result}@${aws_db_instance.main.endpoint}/linkferry?ssl=require"
     QUEUE_URL               = "amqps://linkferry:${random_password.broker.result}@${local.broker_host}/"
