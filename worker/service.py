@@ -57,6 +57,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until stopped. Cancelling hands everything back at once."""
+        await self._tools.room.look()  # before the first sign of life, which tells of it
         janitor = Janitor(self._tools, self._queue, self._outbox, self.name)
         async with self._queue.cancels() as cancels, asyncio.TaskGroup() as group:
             helpers = [self._obey(cancels), self._look_for_cancels(), self._outbox.run()]
@@ -99,7 +100,6 @@ class Worker:
 
     async def _take_jobs(self, attempts: asyncio.TaskGroup) -> None:
         slots, room = self._tools.slots, self._tools.room
-        await room.look()
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
             while not self._stopping.is_set():

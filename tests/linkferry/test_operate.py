@@ -253,6 +253,9 @@ async def test_doctor_counts_what_waits_and_who_works(database: Database, with_b
         await presence.sign(session, "a:1", 3)
         await presence.sign(session, "b:2", 2)
     assert (await doctor._workers(with_broker)).found == "2 running, 5 jobs at once"
+    async with database.write() as session:
+        await presence.sign(session, "b:2", 0)
+    assert (await doctor._workers(with_broker)).advice == "These have no room on their disk: b:2."
     assert (await doctor._queue(with_broker)).found == "RabbitMQ, 0 waiting"
     waiting = await doctor._jobs(with_broker)
     assert waiting.found.startswith("1 queued, 0 running, the oldest for 0:0") and not waiting.advice
