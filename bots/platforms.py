@@ -29,6 +29,22 @@ def wants_http(settings: Settings) -> bool:
     return uses_slack(settings) and not settings.slack_app_token and bool(settings.slack_signing_secret)
 
 
+def slack_lacks(settings: Settings) -> str:
+    """What has to be set before anybody is heard in Slack; empty when nothing has, or nobody wants Slack."""
+    asked = (
+        settings.slack_app_token,
+        settings.slack_signing_secret,
+        settings.slack_client_id,
+        settings.slack_client_secret,
+    )
+    if not uses_slack(settings):
+        both = "for many workspaces LINKFERRY_SLACK_CLIENT_ID and LINKFERRY_SLACK_CLIENT_SECRET"
+        return f"Set LINKFERRY_SLACK_BOT_TOKEN too, or {both}." if any(asked) else ""
+    if not (settings.slack_app_token or settings.slack_signing_secret):
+        return "Set LINKFERRY_SLACK_APP_TOKEN too, or LINKFERRY_SLACK_SIGNING_SECRET for HTTP mode."
+    return ""
+
+
 def serves_web(settings: Settings) -> bool:
     """Whether the web endpoint has a part in Slack: it takes what Slack posts, or installs the app."""
     return wants_http(settings) or installs(settings)

@@ -1,16 +1,19 @@
 """The chat platforms that have a token. The libraries of the others are never imported: they cost memory."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from fastapi import APIRouter
 
-from bots.platforms import serves_web, uses_slack, uses_telegram, wants_webhook
+from bots.platforms import serves_web, slack_lacks, uses_slack, uses_telegram, wants_webhook
 from linkferry.compose import Parts
 from shared.chat import MessageClient
 from shared.chat.deliver import Deliverer
 from shared.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -40,6 +43,8 @@ async def running_chats(
             from linkferry.telegram import running_telegram
 
             chats.routers += await stack.enter_async_context(running_telegram(parts, clients, deliverer))
+        if deliverer and (lacking := slack_lacks(settings)):
+            log.error("Slack: nobody is heard there. %s", lacking)
         if uses_slack(settings) and (deliverer or serves_web(settings)):
             from linkferry.slack import running_slack
 

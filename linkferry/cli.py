@@ -205,7 +205,11 @@ def slack_manifest(
     """Print the manifest that makes a Slack app out of this installation: paste it at api.slack.com/apps."""
     from bots.slack.manifest import as_yaml, manifest
 
-    typer.echo(as_yaml(manifest(load_settings(check_folder=False), http=http)), nl=False)
+    settings = load_settings(check_folder=False)
+    is_posted = http or settings.slack_client_id
+    if is_posted and not settings.effective_public_url.startswith("https://"):
+        raise ConfigError("Slack wants an address with https in this manifest: set LINKFERRY_PUBLIC_URL.")
+    typer.echo(as_yaml(manifest(settings, http=http)), nl=False)
 
 
 @app.command("doctor")
@@ -242,7 +246,8 @@ def load_settings(*, for_logs: bool = False, check_folder: bool = True) -> "Sett
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
             name = "_".join(str(part) for part in problem["loc"][:1]).upper()
-            complain(f"{PREFIX}{name}: {problem['msg']}.")
+            about = f"{PREFIX}{name}: " if name else ""  # a sentence about several names them itself
+            complain(f"{about}{problem['msg'].removeprefix('Value error, ')}.")
         sys.exit(MISCONFIGURED)
     if settings.database_url and not settings.database_url.startswith(DATABASES):
         raise ConfigError(f"{PREFIX}DATABASE_URL must start with {' or '.join(DATABASES)}.")

@@ -12,7 +12,7 @@ from telegram.error import InvalidToken, TelegramError
 import migrations
 from bots.platforms import wants_webhook
 from bots.terminal import say
-from linkferry import translator
+from linkferry import slack_doctor, translator
 from linkferry.carry import answers
 from shared import checks, load, tracing
 from shared.chat.telegram.bot import open_bot
@@ -275,6 +275,6 @@ async def _web(settings: Settings) -> Finding:
 
 CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
     _python, _environment, _ffmpeg, _ffprobe, _deno, _yt_dlp, _data_folder, _disk, _storage, _cookies,
-    _database, _queue, _jobs, _worker, _web, _telegram, _speech, translator.look,
-    _tracing,
+    _database, _queue, _jobs, _worker, _web, _telegram, slack_doctor.look, _speech,
+    translator.look, _tracing,
 )  # fmt: skip

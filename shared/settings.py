@@ -217,7 +217,9 @@ class Settings(BaseSettings):
         value = value or COMMANDS
         named = {UMBRELLA, *value}
         if len(value) != 3 or len(named) != 4 or not all(map(_COMMAND.fullmatch, value)):
-            raise ValueError(f"three different names such as /get,/subs,/status are needed, none {UMBRELLA}")
+            raise ValueError(
+                f"three different names such as /get,/subs,/status are needed, none is {UMBRELLA}"
+            )
         return value
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ from slack_bolt import BoltResponse
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 
-from bots.slack import reading, views
+from bots.slack import reading, texts, views
 from bots.slack.forms import Forms
 from bots.slack.handlers import NotStored, SlackBot
 from shared.chat.slack.blocks import Message
@@ -77,6 +77,12 @@ def _listen_to_commands(app: AsyncApp, names: Mapping[str, str], bot: SlackBot) 
 
     for name in names:
         app.command(name)(on_command)
+
+    @app.command(ANY)
+    async def on_other_name(ack: AsyncAck, body: Body) -> None:
+        """Slack has the names of an earlier manifest."""
+        log.warning("Slack has a command of another name: paste there what 'linkferry slack-manifest' prints")
+        await _answer(ack, texts.sentence(texts.UNKNOWN_COMMAND))
 
 
 def _listen_to_words(app: AsyncApp, bot: SlackBot) -> None:

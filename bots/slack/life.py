@@ -14,7 +14,7 @@ from bots.herald import Herald
 from bots.platforms import installs, wants_http
 from bots.slack.replies import Replies
 from bots.slack.socket import connected
-from shared.chat.slack.errors import code_of
+from shared.chat.slack.errors import WRONG_TOKEN, code_of
 from shared.chat.slack.web import web_client
 from shared.settings import Settings
 
@@ -26,8 +26,6 @@ GRACE = 3.0  # seconds that sentences get to end
 PAUSES = (1.0, 30.0)  # seconds between two tries at the start: at first, at most
 
 UNKNOWN = "Slack does not know %s (%s): see the app's page at api.slack.com/apps. Slack is off"
-_WRONG = ("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired",
-          "not_allowed_token_type", "missing_scope")  # fmt: skip
 
 
 class SlackLife:
@@ -74,8 +72,6 @@ class SlackLife:
                 await self._listen()
             elif wants_http(self._settings):
                 log.info("Slack: what people say comes to /slack/events of the web endpoint")
-            else:
-                log.error("Slack: set LINKFERRY_SLACK_APP_TOKEN, or LINKFERRY_SLACK_SIGNING_SECRET for HTTP")
 
     async def _listen(self) -> None:
         token, url = self._settings.slack_app_token, self._settings.slack_api_url
@@ -103,7 +99,7 @@ class SlackLife:
             try:
                 return await call()
             except SlackApiError as error:
-                if code_of(error) in _WRONG:
+                if code_of(error) in WRONG_TOKEN:
                     log.error(UNKNOWN, name, code_of(error))
                     return None
                 log.warning("Slack refuses: %s", code_of(error))

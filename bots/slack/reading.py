@@ -16,7 +16,7 @@ Payload = Mapping[str, Any]
 
 MAX_URL = 250  # characters of an answer's address: it is kept with the request
 
-_LATEST = 2**40  # seconds since 1970 that a time can hold
+_LATEST = 2**37  # seconds since 1970: a time holds no year with five digits
 _ID = re.compile(r"[A-Z0-9]{1,32}")
 _TS = re.compile(r"[0-9]{1,16}\.[0-9]{1,16}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # no database takes them

@@ -10,6 +10,10 @@ log = logging.getLogger(__name__)
 
 REST = 10.0  # seconds, when Slack wants rest and does not say for how long
 
+WRONG_TOKEN = {
+    "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired",
+    "not_allowed_token_type", "missing_scope",
+}  # fmt: skip
 _NOT_INVITED = {"not_in_channel", "channel_not_found", "user_not_in_channel"}
 _GONE = {
     "message_not_found", "cant_update_message", "edit_window_closed", "is_archived", "is_inactive",

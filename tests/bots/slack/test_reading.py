@@ -112,7 +112,7 @@ def test_the_app_is_gone_when_it_or_its_bot_is_and_not_when_a_person_is() -> Non
     body = recorded("tokens_revoked")
     body["event"]["tokens"] = {"oauth": ["U061F7AUR"], "bot": []}
     assert reading.read_leaving(body) is None
-    for at in (None, "soon", -1, 10**30):
+    for at in (None, "soon", -1, 2**39, 10**30):
         assert reading.read_leaving(recorded("app_uninstalled") | {"event_time": at}) is None
 
 
