@@ -29,6 +29,7 @@ from shared.chat.slack.looking import are_shown, find_message
 from shared.chat.slack.sending import send
 from shared.chat.slack.summary import Track, chapters_of, first_words, summary
 from shared.database import Database
+from shared.locks import Locks
 from shared.models import Artifact, ArtifactKind, Job, JobState, Request, Upload
 from shared.results import ArtifactView, JobView
 from shared.storage import Storage, StorageError
@@ -79,6 +80,7 @@ class Sharing:
     def __init__(self, database: Database, storage: Storage) -> None:
         self._database = database
         self._storage = storage
+        self._locks = Locks()
 
     async def share(self, web: AsyncWebClient, place: Place, view: JobView) -> bool:
         """Post the view's transcripts and their summary; whether they are there, now or from an earlier try.
@@ -87,7 +89,8 @@ class Sharing:
         """
         files = chosen(view)
         try:
-            return bool(files) and await self._share(web, place, view, files)
+            async with self._locks.of(place.key):  # whoever wants the same finds what the first one noted
+                return bool(files) and await self._share(web, place, view, files)
         except SlackApiError as error:
             if code_of(error) not in _REFUSED:
                 raise
@@ -116,6 +119,8 @@ class Sharing:
         there = replace(place, thread=place.thread or summary_ts)
         if not await _show(web, there, ids, titles, is_first=note.summary is None):
             ids = await self._send(web, place, files, kept, f"{_TOLD}{summary_ts}:")
+            if not ids:
+                return False
             await show_files(web, there, ids, titles)
         await self._note(place, ids)
         return True

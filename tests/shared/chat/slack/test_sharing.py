@@ -1,5 +1,7 @@
 """Transcripts in threads: one summary and one message with the files, whatever goes wrong on the way."""
 
+import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -10,7 +12,7 @@ from shared.chat.port import MessageGone
 from shared.chat.slack.files import Place
 from shared.chat.slack.sharing import place_key
 from shared.chat.slack.summary import at_moment
-from shared.models import ArtifactKind
+from shared.models import Artifact, ArtifactKind
 from tests.shared.chat.slack.conftest import Desk, open_desk
 from tests.shared.chat.slack.views import NASTY
 from tests.slack.double import SlackDouble
@@ -142,6 +144,18 @@ async def test_a_file_that_slack_forgot_is_sent_anew(desk: Desk) -> None:
     assert len(desk.channel.files) == 1
 
 
+async def test_a_file_that_slack_forgot_and_nobody_keeps_is_passed_over(desk: Desk) -> None:
+    view = await desk.view(await desk.job(kept := await desk.transcript()))
+    place = Place(desk.channel.id, place_key("share", "the press"), since="1.0")
+    desk.slack.faults.drop_next(COMPLETE)
+    with pytest.raises(aiohttp.ClientError):
+        await desk.client.share(desk.chat(), place, view)
+    desk.slack.uploads.clear()
+    async with desk.database.write() as session:
+        (await session.get_one(Artifact, kept.id)).deleted_at = datetime.now(UTC)
+    assert not await desk.client.share(desk.chat(), place, view)
+
+
 @pytest.mark.parametrize("error", ["missing_scope", "file_uploads_disabled", "posting_to_channel_denied"])
 async def test_where_files_are_refused_links_have_to_do(desk: Desk, error: str) -> None:
     request = await desk.asks(await desk.job(await desk.transcript()))
@@ -194,6 +208,15 @@ async def test_a_transcript_can_be_shared_with_another_channel(desk: Desk) -> No
     stranger = desk.slack.channel("stranger", members=[desk.ann])
     with pytest.raises(MessageGone):
         await desk.client.share(desk.chat(stranger), Place(stranger.id, place_key("2")), view)
+
+
+async def test_sharing_twice_at_the_same_time_doubles_nothing(desk: Desk) -> None:
+    other = desk.slack.channel("team", members=[desk.ann], bot=True)
+    view = await desk.view(await desk.job(await desk.transcript()))
+    place = Place(other.id, place_key("share", "the press"), since="1.0")
+    shares = (desk.client.share(desk.chat(other), place, view) for _ in range(3))
+    assert await asyncio.gather(*shares) == [True] * 3
+    assert len(other.messages) == 2 and len(other.files) == 1
 
 
 @pytest.mark.parametrize("method", LOST)
