@@ -28,6 +28,10 @@ T = TypeVar("T")
 V = TypeVar("V")
 
 READ_ONLY = "linkferry_read_only"
+STATEMENTS = 256  # that a connection to PostgreSQL keeps prepared: more than there are on the path of a job
+GATHER = (
+    0.005  # seconds after a write of `Together` in which the next one gathers, when somebody waits for it
+)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -81,6 +85,16 @@ def upsert(session: AsyncSession, table: Table) -> sqlite.Insert | postgresql.In
     return sqlite.insert(table) if on_sqlite else postgresql.insert(table)
 
 
+def padded(values: Sequence[V]) -> list[V]:
+    """Values for an `IN`, the last one repeated up to a power of two.
+
+    To PostgreSQL each number of them is another statement, which it has to take in and to plan: three for
+    every two jobs on a busy worker. So there are few.
+    """
+    room = (1 << (len(values) - 1).bit_length()) - len(values) if values else 0
+    return [*values, *(values[-1] for _ in range(room))]
+
+
 class Database:
     """One engine; `write` and `read` open one transaction each.
 
@@ -91,7 +105,9 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 20) -> None:
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        driver = {"async_creator": self._connect_sqlite} if self.is_sqlite else {}
+        driver: dict[str, Any] = {"connect_args": {"prepared_statement_cache_size": STATEMENTS}}
+        if self.is_sqlite:
+            driver = {"async_creator": self._connect_sqlite}
         self.engine = create_async_engine(
             url, pool_size=pool_size, max_overflow=0, pool_use_lifo=True, **driver
         )
@@ -157,7 +173,8 @@ class Database:
 
 
 class Together(Generic[V, T]):
-    """Writes of the same moment in one transaction: what comes while one is under way goes with the next.
+    """Writes of the same moment in one transaction: what comes while one is under way, or in the few
+    milliseconds after it, goes with the next.
 
     `step` writes many values and answers for each, in their order; a fence must guard it, because it may run
     twice. `patience`: seconds the database may be away.
@@ -180,8 +197,11 @@ class Together(Generic[V, T]):
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting[answer] = value
         try:
+            is_busy = self._turn.locked()
             async with self._turn:  # whoever is first writes for all that wait
                 if not answer.done():
+                    if is_busy:
+                        await asyncio.sleep(GATHER)
                     await self._write_waiting(answer)
             return answer.result()
         finally:

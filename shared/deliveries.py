@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Integer, bindparam, case, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database import db_now
+from shared.database import db_now, padded
 from shared.models import ChatSettings, Delivery, Member, Request, table
 
 CLAIM = 60.0  # seconds one try may take before another process may try too
@@ -48,7 +48,7 @@ async def claim(session: AsyncSession, platforms: Sequence[str], most: int = 50)
     """Take deliveries that are due on these platforms for a minute; nobody else gets them meanwhile."""
     # two statements: PostgreSQL may run a subquery with a LIMIT more than once, and so take more than that
     due = (await session.scalars(_DUE, {"platforms": list(platforms), "most": most})).all()
-    return list(await session.scalars(_CLAIM, {"ids": due})) if due else []
+    return list(await session.scalars(_CLAIM, {"ids": padded(due)})) if due else []
 
 
 async def unfinished(session: AsyncSession, platform: str, most: int) -> list[Request]:

@@ -7,7 +7,7 @@ from sqlalchemy import exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from shared.database import db_now
+from shared.database import db_now, padded
 from shared.errors import Code
 from shared.jobs.ending import announce, back_to_queue, cancelled, count
 from shared.jobs.fence import ACTIVE, Fence, changed
@@ -42,7 +42,7 @@ async def finish_cancelled(session: AsyncSession, fence: Fence) -> bool:
 
 async def flagged(session: AsyncSession, job_ids: Sequence[UUID]) -> list[UUID]:
     """Which of these jobs somebody cancelled while they run."""
-    query = select(Job.id).where(Job.id.in_(job_ids), Job.cancel_requested.is_(True))
+    query = select(Job.id).where(Job.id.in_(padded(job_ids)), Job.cancel_requested.is_(True))
     return list(await session.scalars(query))
 
 

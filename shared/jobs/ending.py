@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, case, event, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from shared.database import db_now
+from shared.database import db_now, padded
 from shared.errors import FAILURES, Code, JobError
 from shared.metrics import JOBS_ENDED
 from shared.models import PULLED, Delivery, Job, JobState, Request, table
@@ -41,7 +41,7 @@ def _count_committed(session: Session) -> None:
 
 async def announce(session: AsyncSession, job_ids: Sequence[UUID]) -> None:
     """These jobs have ended: their requests are due for delivery. Who looks for themselves has it already."""
-    await session.execute(_ANNOUNCE, {"ids": list(job_ids)})
+    await session.execute(_ANNOUNCE, {"ids": padded(job_ids)})
 
 
 async def announce_missed(session: AsyncSession) -> int:

@@ -1,5 +1,6 @@
 """Where a job is."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from math import ceil
 from uuid import UUID
@@ -7,12 +8,17 @@ from uuid import UUID
 from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
+from sqlalchemy.orm.attributes import set_committed_value
 
+from shared.database import padded
 from shared.errors import Code
 from shared.jobs.making import MAX_JOIN_HOPS
-from shared.models import Job, JobState
+from shared.models import Artifact, Job, JobState
 
-_MANY = select(Job).where(Job.id.in_(bindparam("ids", expanding=True))).options(selectinload(Job.artifacts))
+_MANY = select(Job).where(Job.id.in_(bindparam("ids", expanding=True)))
+_THEIR_FILES = (
+    select(Artifact).where(Artifact.job_id.in_(bindparam("ids", expanding=True))).order_by(Artifact.id)
+)
 
 RECENT = 20  # finished jobs whose length tells how long the next ones take
 
@@ -31,7 +37,13 @@ async def get_many(session: AsyncSession, job_ids: Sequence[UUID]) -> dict[UUID,
     """Jobs with their artifacts, by id. Requests move when a job joins another, so no join is followed."""
     if not job_ids:
         return {}
-    found = await session.scalars(_MANY, {"ids": list(job_ids)})
+    ids = {"ids": padded(job_ids)}
+    files: dict[UUID, list[Artifact]] = defaultdict(list)
+    found = (await session.scalars(_MANY, ids)).all()
+    for file in await session.scalars(_THEIR_FILES, ids):
+        files[file.job_id].append(file)
+    for job in found:
+        set_committed_value(job, "artifacts", files[job.id])
     return {job.id: job for job in found}
 
 
@@ -42,7 +54,7 @@ async def state_of(session: AsyncSession, job_id: UUID) -> JobState | None:
 
 async def traces(session: AsyncSession, job_ids: Sequence[UUID]) -> dict[UUID, str]:
     """Where the traces of these jobs go on, of those that have one."""
-    query = select(Job.id, Job.traceparent).where(Job.id.in_(job_ids))
+    query = select(Job.id, Job.traceparent).where(Job.id.in_(padded(job_ids)))
     return {job_id: trace for job_id, trace in (await session.execute(query)).all() if trace}
 
 

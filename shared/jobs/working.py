@@ -9,7 +9,7 @@ from sqlalchemy import Float, Integer, Select, bindparam, case, func, insert, se
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from shared.database import db_now, upsert
+from shared.database import db_now, padded, upsert
 from shared.errors import Code, JobError
 from shared.jobs.ending import announce, back_to_queue, count, ended, quarantined
 from shared.jobs.fence import ACTIVE, OURS, Fence, LeaseLost, fenced
@@ -123,7 +123,7 @@ async def claim_many(session: AsyncSession, worker: str, settings: Settings, mos
     ids = (await session.scalars(_NEXT_MANY, {"most": most})).all()
     if not ids:
         return []
-    taken = await session.scalars(_CLAIM_THESE, {"by": worker, "lease": settings.lease, "ids": ids})
+    taken = await session.scalars(_CLAIM_THESE, {"by": worker, "lease": settings.lease, "ids": padded(ids)})
     return sorted(taken, key=lambda job: (job.turn, job.id))
 
 
@@ -205,7 +205,7 @@ async def finish_many(session: AsyncSession, endings: Sequence[Ending]) -> list[
     done = set[UUID]()
     for (duration, is_whole), fences in alike.items():
         held = [(fence.job_id, fence.attempt) for fence in fences]
-        done.update(await session.scalars(_FINISH[is_whole], {"held": held, "length": duration}))
+        done.update(await session.scalars(_FINISH[is_whole], {"held": padded(held), "length": duration}))
     files = [file for ending in endings if ending.fence.job_id in done for file in ending.artifacts]
     if files:
         await session.execute(_STORE, [file.columns() for file in files])

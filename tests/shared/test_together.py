@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import jobs
-from shared.database import Database, Together
+from shared.database import Database, Together, padded
 from shared.jobs import Ending, Fence
 from shared.models import JobState
 from tests.shared.conftest import SETTINGS, an_artifact, claim, finish, load, make_jobs
@@ -91,3 +91,10 @@ async def test_an_end_that_has_been_written_already_is_no_longer_ours(database: 
     await finish(database, fence)
     ends, _ = together(database)
     assert not await ends.write(ending(fence))
+
+
+@pytest.mark.parametrize(("count", "length"), [(0, 0), (1, 1), (2, 2), (3, 4), (5, 8), (8, 8), (33, 64)])
+def test_lists_for_a_statement_have_few_lengths(count: int, length: int) -> None:
+    values = list(range(count))
+    found = padded(values)
+    assert (found[:count], len(found), set(found)) == (values, length, set(values))
