@@ -1,9 +1,11 @@
 """Titles and transcripts are found, the same on SQLite and PostgreSQL, by those who may see them."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select, text, update
+from sqlalchemy import event, func, select, text, update
 
 from shared import jobs
 from shared.database import db_now
@@ -172,6 +174,25 @@ async def test_an_attempt_that_lost_its_job_leaves_nothing_behind(library: Libra
         lost = Ending(Fence(job_id, fence.attempt - 1), [file], passages=kept)
         assert await jobs.finish_many(session, [lost]) == [False]
         assert await session.scalar(select(func.count()).select_from(Passage)) == 0
+
+
+async def test_no_statement_brings_many_passages(library: Library) -> None:
+    """Their values are made on the event loop: those of a long transcript would block it for a second."""
+    brought = list[int]()
+
+    def count(_: object, __: object, statement: str, values: Sequence[object], *more: object) -> None:
+        if statement.startswith("INSERT INTO passages"):
+            brought.append(len(values))
+
+    engine = library.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", count)
+    try:
+        await library.fetched(*((60.0 * number, "the budget") for number in range(450)))
+    finally:
+        event.remove(engine, "before_cursor_execute", count)
+    assert sum(brought) > 200 and max(brought) <= 100
+    async with library.database.read() as session:
+        assert await session.scalar(select(func.count()).select_from(Passage)) == sum(brought)
 
 
 async def test_an_index_that_lost_its_passages_answers_nothing_of_them(library: Library) -> None:
