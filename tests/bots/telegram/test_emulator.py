@@ -174,7 +174,7 @@ async def test_by_polling_a_link_becomes_a_question_and_then_the_result(
         assert NOT_TAKEN in result.text and "audio · m4a" in result.text
         assert all(button["url"].startswith(PUBLIC) for button in result.buttons.values())
         await ann.sends("/find nothing-like-that")
-        await ann.sees(lambda shown: "nothing for you" in shown.text)
+        await ann.sees(lambda shown: "Nothing of what you have fetched" in shown.text)
     assert ann.emulator.answers == ["On it."]
     refused = {words.partition(":")[0] for words in ann.emulator.refused}
     assert refused == {"editMessageMedia"}, ann.emulator.refused
