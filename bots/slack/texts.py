@@ -22,7 +22,7 @@ from shared.chat.slack.blocks import (
 )
 from shared.chat.slack.render import status
 from shared.chat.slack.text import cut, escape, fitting, foreign, link, one_line
-from shared.chat.words import describe, share, stage_words, time_words
+from shared.chat.words import brief, describe, time_words
 from shared.errors import CommandError, JobError
 from shared.models import JobState
 from shared.results import JobView
@@ -103,7 +103,7 @@ def told(asked: Asked) -> Message:
     lines = [f"`{asked.short_id}` *{title_of(view).replace('*', '∗')}*", state_of(view)]
     if view.state is JobState.DONE:
         lines += [link(each.url or "", describe(each)) for each in view.artifacts[:MOST_FILES]]
-    elif view.state is JobState.FAILED and view.error is not None:
+    elif view.error is not None:
         lines.append(foreign(view.error.message, MAX_SECTION // 2))
     return _lines(lines)
 
@@ -163,16 +163,7 @@ def title_of(view: JobView) -> str:
 
 def state_of(view: JobView) -> str:
     """How it is doing, in a few words; escaped."""
-    words = [one_line(stage_words(view))]
-    if view.state is JobState.QUEUED and view.position:
-        words.append(f"number {view.position} in line")
-    if view.state is JobState.RUNNING and (done := share(view.progress or {})) is not None:
-        words.append(f"{done:.0%}")
-    if view.state is JobState.DONE and view.offers is not None:
-        words = ["waits for your choice"]
-    elif view.state is JobState.DONE and view.duration_seconds:
-        words.append(time_words(view.duration_seconds))
-    return foreign(" · ".join(words), MAX_SECTION // 4)
+    return foreign(brief(view), MAX_SECTION // 4)
 
 
 def _linked(view: JobView) -> str:

@@ -12,7 +12,7 @@ from bots.telegram.access import Known, Standing
 from bots.telegram.reading import Person, Speaker
 from shared.chat.files import is_linkable
 from shared.chat.telegram.markup import MAX_TEXT, clean, cut, units
-from shared.chat.words import describe, share, stage_words, time_words
+from shared.chat.words import brief, describe, time_words
 from shared.errors import FAILURES, Code
 from shared.models import JobState, Role
 from shared.results import JobView
@@ -178,15 +178,4 @@ def _linked(view: JobView) -> str:
 
 
 def _state(view: JobView) -> str:
-    words = [clean(stage_words(view))]
-    if view.state is JobState.QUEUED and view.retry_in is not None:
-        words = ["Trying again soon"]  # its message says why
-    elif view.state is JobState.QUEUED and view.position:
-        words.append(f"number {view.position} in line")
-    if view.state is JobState.RUNNING and (done := share(view.progress or {})) is not None:
-        words.append(f"{done:.0%}")
-    if view.state is JobState.DONE and view.offers is not None:
-        words = ["waits for your choice"]
-    elif view.state is JobState.DONE and view.duration_seconds:
-        words.append(time_words(view.duration_seconds))
-    return plain(" · ".join(words))
+    return plain(clean(brief(view)))

@@ -51,6 +51,22 @@ def stage_words(view: JobView) -> str:
     return STAGE_WORDS.get(view.stage, "Starting") if view.stage else "Starting"
 
 
+def brief(view: JobView) -> str:
+    """How the job is doing, in a list of several: one line, with words of strangers in it."""
+    words = [stage_words(view)]
+    if view.state is JobState.QUEUED and view.retry_in is not None:
+        words = ["Trying again soon"]  # its message says why
+    elif view.state is JobState.QUEUED and view.position:
+        words.append(f"number {view.position} in line")
+    if view.state is JobState.RUNNING and (done := share(view.progress or {})) is not None:
+        words.append(f"{done:.0%}")
+    if view.state is JobState.DONE and view.offers is not None:
+        words = ["waits for your choice"]
+    elif view.state is JobState.DONE and view.duration_seconds:
+        words.append(time_words(view.duration_seconds))
+    return " · ".join(words)
+
+
 def size_words(size: float) -> str:
     """A size in bytes for people: 1.5 MB."""
     for unit in UNITS:

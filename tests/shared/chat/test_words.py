@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.chat.words import STAGE_WORDS, facts, share, size_words, stage_words
+from shared.chat.words import STAGE_WORDS, brief, facts, share, size_words, stage_words
 from shared.errors import Code
 from shared.models import JobState, Stage
 from shared.results import error_view
@@ -58,6 +58,28 @@ def test_only_what_is_known_is_told() -> None:
 )
 def test_what_a_job_does_now(changes: dict[str, Any], words: str) -> None:
     assert stage_words(a_view().model_copy(update=changes)) == words
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"state": JobState.QUEUED, "position": 2}, "Queued · number 2 in line"),
+        (
+            {
+                "state": JobState.QUEUED,
+                "retry_in": 9.0,
+                "position": 2,
+                "error": error_view(Code.NETWORK, "No."),
+            },
+            "Trying again soon",
+        ),
+        ({"progress": {"fraction": 0.5}}, "Downloading · 50%"),
+        ({"state": JobState.DONE, "duration_seconds": 80.0}, "Done · 1:20"),
+        ({"state": JobState.DONE, "duration_seconds": 80.0, "offers": ()}, "waits for your choice"),
+    ],
+)
+def test_how_it_is_doing_fits_a_line(changes: dict[str, Any], words: str) -> None:
+    assert brief(a_view().model_copy(update=changes)) == words
 
 
 def test_every_stage_has_its_words() -> None:
