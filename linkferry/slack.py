@@ -29,8 +29,6 @@ from shared.chat.slack.client import SlackClient
 from shared.chat.slack.sharing import Sharing
 from shared.chat.slack.web import Clients, one_workspace, open_session
 
-GRACE = 5.0  # seconds that deliveries under way get at the end
-
 
 @asynccontextmanager
 async def running_slack(
@@ -60,7 +58,7 @@ async def running_slack(
         life = SlackLife(settings, session, app, replies, herald, on_ready)
         await stack.enter_async_context(life.living())
         if deliverer is not None:
-            stack.push_async_callback(deliverer.let_go, PLATFORM, GRACE)
+            stack.push_async_callback(deliverer.let_go, PLATFORM)
         yield _routers(parts, session, app)
 
 

@@ -23,8 +23,6 @@ from shared.chat.telegram.bot import open_bot
 from shared.chat.telegram.client import BASE, TelegramClient, windows
 from shared.keys import load_keys
 
-GRACE = 5.0  # seconds that deliveries under way get at the end
-
 
 @asynccontextmanager
 async def running_telegram(
@@ -38,7 +36,7 @@ async def running_telegram(
             yield [telegram_router(parts.settings, life.reception)] if wants else []
         finally:
             if deliverer is not None:
-                await deliverer.let_go(PLATFORM, GRACE)
+                await deliverer.let_go(PLATFORM)
 
 
 def _life(parts: Parts, clients: dict[str, MessageClient], deliverer: Deliverer | None) -> TelegramLife:

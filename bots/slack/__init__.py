@@ -1,6 +1,6 @@
 """Slack: what people say and press there, and what they are told. Status messages are the herald's.
 
-reading.py    a payload -> what somebody did; markup.py: their words; pure
+reading.py    a payload -> what somebody did, deeds.py; markup.py: their words; pure
 handlers.py   what happens then; forms.py: modals that were filled in
 replies.py    sentences to people, at the workspace's pace
 texts.py      those sentences; views.py: modals and the Home tab; all pure

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
-from bots.slack.reading import Speaker
+from bots.slack.deeds import Speaker
 from shared.chat.port import MessageGone
 from shared.chat.slack.errors import code_of
 from shared.chat.slack.web import Clients

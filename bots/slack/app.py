@@ -14,6 +14,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 
 from bots.slack import reading, texts, views
+from bots.slack.deeds import Said
 from bots.slack.forms import Forms
 from bots.slack.handlers import NotStored, SlackBot
 from shared.chat.slack.blocks import Message
@@ -86,7 +87,7 @@ def _listen_to_commands(app: AsyncApp, names: Mapping[str, str], bot: SlackBot) 
 
 
 def _listen_to_words(app: AsyncApp, bot: SlackBot) -> None:
-    async def hear(said: reading.Said | None) -> None:
+    async def hear(said: Said | None) -> None:
         answer = await bot.said(said) if said else None
         if said and answer:
             bot.replies.tell(said.speaker, answer)

@@ -9,8 +9,8 @@ from slack_sdk.errors import SlackApiError
 from bots.commands import Command, parse
 from bots.desk import Asked, Refused
 from bots.slack import texts, views
+from bots.slack.deeds import Filled, Said, Speaker
 from bots.slack.handlers import SlackBot
-from bots.slack.reading import Filled, Said, Speaker
 from shared.chat.port import MessageGone, Throttled
 from shared.chat.slack.chats import chat_id
 from shared.chat.slack.client import SlackClient
@@ -71,7 +71,7 @@ class Forms:
             self._bot.replies.tell(speaker, texts.transcript(asked.view))
         else:
             where = channel
-            self._bot.replies.begin(speaker, lambda: self._post(asked, speaker, where))
+            self._bot.replies.begin(speaker.user_id, lambda: self._post(asked, speaker, where))
         return {}
 
     async def _post(self, asked: Asked, speaker: Speaker, channel: str) -> None:

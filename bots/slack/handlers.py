@@ -19,7 +19,7 @@ from bots.commands import Cancel, Command, Find, Get, Help, Status, Subs, parse
 from bots.desk import NOT_FOUND, NOT_YOURS, Asked, Asker, Desk, Refused
 from bots.slack import texts, views
 from bots.slack.admins import Admins
-from bots.slack.reading import Called, HomeOpened, Left, Pressed, Said, Speaker, Way
+from bots.slack.deeds import Called, HomeOpened, Left, Pressed, Said, Speaker, Way
 from bots.slack.replies import Replies
 from shared import tracing
 from shared.chat.port import MessageGone
@@ -92,7 +92,7 @@ class SlackBot:
 
     async def opened_home(self, opened: HomeOpened) -> None:
         """The Home tab is brought up to date, in the background."""
-        self.replies.begin(opened.speaker, lambda: self._show_home(opened.speaker))
+        self.replies.begin(opened.speaker.user_id, lambda: self._show_home(opened.speaker))
 
     async def open(self, speaker: Speaker, trigger: str, view: dict[str, Any]) -> None:
         """Open a modal while the press still counts."""
@@ -193,7 +193,7 @@ class SlackBot:
             case _:
                 raise Refused(texts.UNKNOWN_BUTTON)
         if speaker.way is Way.HOME:
-            self.replies.begin(speaker, lambda: self._show_home(speaker))
+            self.replies.begin(speaker.user_id, lambda: self._show_home(speaker))
 
     async def _show_home(self, speaker: Speaker) -> None:
         web = await self._clients(speaker.team)

@@ -1,46 +1,34 @@
-"""Sentences to people, in the background: nothing of Slack's waits for them, and a lost one is a sentence."""
+"""Sentences to people in Slack, see `Background`: where they spoke, or by the address that came with it."""
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
-from bots.slack.reading import Speaker, Way
+from bots.background import Background
+from bots.slack.deeds import Speaker, Way
 from shared.chat.paced import PacedClient
-from shared.chat.port import MessageGone, Throttled
+from shared.chat.port import MessageGone
 from shared.chat.slack.blocks import Message
 from shared.chat.slack.client import SlackClient
 from shared.chat.slack.errors import NotInvited
 
-T = TypeVar("T")
-Call = Callable[[], Awaitable[object]]
-
 log = logging.getLogger(__name__)
 
-MOST_PER_PERSON = (
-    5  # sentences that may wait for one person: whoever floods the app is not answered each time
-)
-MOST = 500  # calls altogether
 RESPOND_PAUSES = (0.5, 3.0)  # seconds after an answer that Slack did not take, before the next try
-PATIENCE = 60.0  # seconds one call may take, its turn included
 
 
-class Replies:
-    """Says things to the person who spoke, to nobody else. `settle` waits for what was begun."""
+class Replies(Background):
+    """Says things to the person who spoke, to nobody else."""
 
     def __init__(self, client: SlackClient, paced: PacedClient) -> None:
+        super().__init__(paced, SlackApiError, aiohttp.ClientError)
         self._client = client
-        self._paced = paced
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._waiting: Counter[str] = Counter()
 
     def tell(self, speaker: Speaker, told: Message) -> None:
         """Where the person spoke."""
-        self.begin(speaker, lambda: self.say(speaker, told))
+        self.begin(speaker.user_id, lambda: self.say(speaker, told))
 
     async def say(self, speaker: Speaker, told: Message) -> None:
         """The same, at once. Raises what `SlackClient.say` does."""
@@ -56,35 +44,6 @@ class Replies:
         except NotInvited:
             await self.in_turn(speaker.user_id, lambda: self._client.say(speaker.user_id, told))
 
-    def begin(self, speaker: Speaker, call: Call) -> None:
-        """Something that this person waits for."""
-        who = speaker.user_id
-        if len(self._tasks) >= MOST or self._waiting[who] >= MOST_PER_PERSON:
-            log.info("too many sentences wait, so one is left out")
-            return
-        self._waiting[who] += 1
-        task = asyncio.create_task(self._make(who, call))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def settle(self, patience: float) -> None:
-        """Let what was begun end, for so many seconds; then give up on it."""
-        tasks = set(self._tasks)
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=patience)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def in_turn(self, chat: str, call: Callable[[], Awaitable[T]]) -> T:
-        """A call to this chat; once more when the workspace wanted rest, for which its next turn waits."""
-        try:
-            async with self._paced.turn(chat, PATIENCE / 2):
-                return await call()
-        except Throttled:
-            async with self._paced.turn(chat, PATIENCE):
-                return await call()
-
     async def _respond(self, url: str, told: Message) -> bool:
         """Answer where a command was given, and insist a little; False when the address is used up."""
         for pause in RESPOND_PAUSES:
@@ -99,16 +58,3 @@ class Replies:
             await asyncio.sleep(pause)
         await self._client.respond(url, told)
         return True
-
-    async def _make(self, who: str, call: Call) -> None:
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await call()
-        except (Throttled, MessageGone, SlackApiError, aiohttp.ClientError, OSError) as error:
-            log.info("a sentence was not said: %s", type(error).__name__)
-        except Exception:
-            log.exception("a sentence could not be said")
-        finally:
-            self._waiting[who] -= 1
-            if not self._waiting[who]:
-                del self._waiting[who]

@@ -52,7 +52,7 @@ class Owner:
             return False
         log.info("the bot is owned by %s now; the pairing code is dead", said.speaker.user_id)
         self._tell(said, texts.plain(texts.NOW_OWNER))
-        self._replies.begin(lambda: set_owners_menu(self._bot, said.speaker.user_id))
+        self._replies.begin("", lambda: set_owners_menu(self._bot, said.speaker.user_id))
         return True
 
     async def _give(self, said: Said, role: Role) -> None:

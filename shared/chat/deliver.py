@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 LOOK_INTERVAL = 5.0  # seconds between two looks when nobody nudges
 EDIT_TIMEOUT = 5 * 3600.0  # seconds one delivery may take: it may send a film; clients limit each call
 HOLD = deliveries.CLAIM / 3  # seconds between two renewals of the claims of those under way
+GRACE = 5.0  # seconds that deliveries under way get once their platform ends
 GATHER = 0.01  # seconds after a round, in which the next one gathers: many ends cost one question
 PARALLEL = 64  # deliveries of one platform at once: some send films, and the others shall not wait for them
 _NOTHING: dict[str, object] = {"note": None, "artifacts": (), "offers": None}  # of a result
@@ -73,7 +74,7 @@ class Deliverer:
                 async with self._database.write() as session:
                     await deliveries.hold(session, list(self._showing))
 
-    async def let_go(self, platform: str, patience: float) -> None:
+    async def let_go(self, platform: str, patience: float = GRACE) -> None:
         """Deliver nothing more there; what is under way gets `patience` seconds, and is tried again later."""
         self._clients.pop(platform, None)
         if tasks := set(self._under_way.get(platform, ())):  # they leave the other set as they end

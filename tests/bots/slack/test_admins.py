@@ -6,7 +6,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.admins import Admins
-from bots.slack.reading import Speaker, Way
+from bots.slack.deeds import Speaker, Way
 
 
 @pytest.mark.parametrize(("told", "is_admin"), [

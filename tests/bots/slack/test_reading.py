@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from bots.commands import Get, Subs, parse
 from bots.slack import reading
+from bots.slack.deeds import Way
 from bots.slack.markup import spoken
-from bots.slack.reading import Way
 from shared.chat.slack.chats import split_chat
 from tests.slack.recorded import NAMES as RECORDED
 from tests.slack.recorded import recorded

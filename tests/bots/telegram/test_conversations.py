@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import linkferry.telegram
-from bots.telegram.replies import MOST_PER_CHAT
+from bots.background import MOST_EACH
 from shared.chat.telegram.client import windows
 from shared.models import JobState
 from tests.bots.telegram.conftest import Chatting, chatting, settings_for
@@ -262,4 +262,4 @@ async def test_a_flood_is_taken_but_not_answered_each_time(
             await private.sends("blah")
         await private.sends(LINK)
         await private.shows("Queued")
-        assert len(private.messages) <= MOST_PER_CHAT + 5
+        assert len(private.messages) <= MOST_EACH + 5

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from bots.background import PATIENCE
 from bots.telegram.reading import Speaker
-from bots.telegram.replies import PATIENCE, Replies
+from bots.telegram.replies import Replies
 from shared.chat.pace import Pace, Window
 from shared.chat.paced import PacedClient
 from shared.chat.telegram.render import Message
