@@ -11,18 +11,18 @@ People are in people.py, the rules in blocks.py, elements.py, speaking.py and li
 in socket.py and signed.py.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from tests.doubles import Double
 from tests.slack import filing, happenings, installing, opening
 from tests.slack.call import Call
 from tests.slack.channels import Channel, slack_event
 from tests.slack.delivery import Courier, Delivery, Transport
-from tests.slack.faults import Faults
+from tests.slack.faults import SlackFaults
 from tests.slack.limits import Limits
 from tests.slack.mrkdwn import Pings, pings, read_blocks
 from tests.slack.people import Person
@@ -37,7 +37,7 @@ from tests.slack.tokens import BOT_SCOPES, Token
 EVENTS = frozenset({"app_mention", "message.im", "app_home_opened", "link_shared", "member_joined_channel"})
 
 
-class SlackDouble:
+class SlackDouble(Double[Call]):
     """The server with one app, its first workspace `team`, and the people in it.
 
     `clock` gives Unix seconds and rules every ts, rate limit, trigger and expiry; `ack_patience` and
@@ -64,6 +64,7 @@ class SlackDouble:
         retry_delays: tuple[float, ...] = (0.0, 60.0, 300.0),
         redelivers: frozenset[str] = frozenset({"events_api"}),
     ) -> None:
+        super().__init__()
         self.clock = clock
         self.events = events
         self.commands = commands
@@ -83,9 +84,8 @@ class SlackDouble:
             self.token: Token(self.token, "bot", self.team.id, frozenset(scopes)),
             self.app_token: Token(self.app_token, "app", self.team.id, frozenset({"connections:write"})),
         }
-        self.calls: list[Call] = []
         self.uploads: dict[str, filing.Upload] = {}
-        self.faults = Faults()
+        self.faults = SlackFaults()
         self.limits = Limits(clock, enabled=limits)
         self.socket = SocketMode(self.app_id)
         self.http: SignedHttp | None = None
@@ -93,9 +93,7 @@ class SlackDouble:
         self.installer = installing.Installer(self, rotates=rotates)
         self.screens = opening.Screens(self)
         self.replies = Replies(self)
-        self.bugs: list[str] = []  # errors of the double itself, shown when it closes
         self.server = Server(self)
-        self._waiters: set[asyncio.Future[None]] = set()
 
     @property
     def url(self) -> str:
@@ -272,38 +270,10 @@ class SlackDouble:
         """See `Faults.hang_next`."""
         self.faults.hang_next(method, **how)
 
-    def made(self, *methods: str) -> list[Call]:
-        """The calls of these methods so far, refused ones too; all calls without a name."""
-        names = {one.lower() for one in methods}
-        return [one for one in self.calls if not names or one.method.lower() in names]
-
     @property
     def scopes_used(self) -> set[str]:
         """The scopes that calls needed so far."""
         return {scope for token in self.tokens.values() for scope in token.used}
-
-    def changed(self) -> None:
-        """Something people can see is different."""
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-
-    async def until(
-        self,
-        fits: Callable[[], bool],
-        patience: float = 20,
-        otherwise: str | Callable[[], str] = "it never came",
-    ) -> None:
-        """Wait until it is so, `patience` seconds at most."""
-        end = time.monotonic() + patience
-        while not fits():
-            left = end - time.monotonic()
-            if left <= 0:
-                raise AssertionError(otherwise if isinstance(otherwise, str) else otherwise())
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiters.add(waiter)
-            await asyncio.wait([waiter], timeout=left)
-            self._waiters.discard(waiter)
 
     # the server
 
@@ -319,6 +289,6 @@ class SlackDouble:
         if self.http is not None:
             await self.http.close()
         await self.server.close()
-        assert not self.bugs, "the double itself failed:\n" + "\n".join(self.bugs)
+        self.check()
         if kind is None and not self.allow_previews:
             assert not self.previews(), "Slack would open these links for a preview"

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from tests.doubles import Fault
 from tests.slack import conversing, filing, installing, opening, speaking
 from tests.slack.call import Body, Call, read_call
-from tests.slack.faults import Fault
 from tests.slack.methods import METHODS, Method
 from tests.slack.refusal import Refused
 
@@ -126,7 +126,7 @@ class Server:
             self._slack.bugs.append(f"{name} {call.parameters if call else ''}\n{traceback.format_exc()}")
             return web.json_response({"ok": False, "error": "internal_error"}, status=500)
 
-    async def _meet(self, fault: Fault, work: Callable[[], Awaitable[web.Response]]) -> None:
+    async def _meet(self, fault: Fault[Refused], work: Callable[[], Awaitable[web.Response]]) -> None:
         if fault.refusal is not None:
             raise fault.refusal
         if fault.applies:

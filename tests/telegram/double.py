@@ -10,15 +10,15 @@ no secrets, has one bot, and runs on loopback on the loop of the test:
 People and their chats are in people.py, the rules in contents.py, html.py and limits.py.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
+from tests.doubles import Double
 from tests.telegram.acts import Press
 from tests.telegram.call import Call
-from tests.telegram.faults import Faults
+from tests.telegram.faults import TelegramFaults
 from tests.telegram.files import Shelf
 from tests.telegram.groups import Channel, Group
 from tests.telegram.limits import Limits
@@ -31,7 +31,7 @@ TOKEN = "7000000000:AAHdouble-token-of-the-tests-0000000"
 MEGABYTE = 1024 * 1024
 
 
-class TelegramDouble:
+class TelegramDouble(Double[Call]):
     """The server with its one bot, its people and their chats.
 
     `clock` gives Unix seconds and rules every date, rate limit and expiry; `max_upload` is in bytes;
@@ -50,23 +50,21 @@ class TelegramDouble:
         allow_local_urls: bool = False,
         local: bool = False,
     ) -> None:
+        super().__init__()
         self.clock = clock
         self.token = token
         self.allow_http = allow_http or local
         self.allow_local_urls = allow_local_urls
         self.callback_patience = 30.0
-        self.calls: list[Call] = []
         self.commands: dict[tuple[str, str], list[dict[str, Any]]] = {}
         self.presses: dict[str, Press] = {}
-        self.faults = Faults()
+        self.faults = TelegramFaults()
         self.limits = Limits(clock, enabled=limits)
         self.files = Shelf(max_upload=max_upload or (2000 if local else 50) * MEGABYTE, local=local)
         self.rooms = Rooms(clock, self.changed)
         self.updates = Updates(clock)
         self.me = User(int(token.partition(":")[0]), "Linkferry", "linkferry_bot", is_bot=True)
         self.rooms.users[self.me.id] = self.me
-        self.bugs: list[str] = []  # errors of the double itself, shown when it closes
-        self._waiters: set[asyncio.Future[None]] = set()
         self._server = Server(self)
 
     @property
@@ -130,38 +128,10 @@ class TelegramDouble:
         """See `Faults.hang_next`."""
         self.faults.hang_next(method, **how)
 
-    def made(self, *methods: str) -> list[Call]:
-        """The calls of these methods so far, refused ones too; all calls without a name."""
-        names = {one.lower() for one in methods}
-        return [one for one in self.calls if not names or one.method.lower() in names]
-
     @property
     def too_many(self) -> int:
         """How often a rate limit refused a call."""
         return self.limits.refusals
-
-    def changed(self) -> None:
-        """Something people can see is different."""
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-
-    async def until(
-        self,
-        fits: Callable[[], bool],
-        patience: float = 20,
-        otherwise: str | Callable[[], str] = "it never came",
-    ) -> None:
-        """Wait until it is so, `patience` seconds at most."""
-        end = time.monotonic() + patience
-        while not fits():
-            left = end - time.monotonic()
-            if left <= 0:
-                raise AssertionError(otherwise if isinstance(otherwise, str) else otherwise())
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiters.add(waiter)
-            await asyncio.wait([waiter], timeout=min(left, 0.05))
-            self._waiters.discard(waiter)
 
     async def __aenter__(self) -> Self:
         await self._server.start()
@@ -172,4 +142,4 @@ class TelegramDouble:
     ) -> None:
         await self.updates.close()
         await self._server.stop()
-        assert not self.bugs, "the double itself failed:\n" + "\n".join(self.bugs)
+        self.check()

@@ -13,9 +13,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from tests.doubles import Fault
 from tests.telegram import carrying, managing, speaking  # noqa: F401 -- they fill the table of methods
 from tests.telegram.call import Call, read_call
-from tests.telegram.faults import Fault
 from tests.telegram.methods import METHODS
 from tests.telegram.refusal import Refused
 
@@ -107,7 +107,7 @@ class Server:
             raise _Dropped
         return poll.result()
 
-    async def _meet(self, fault: Fault, call: Call, request: Request) -> None:
+    async def _meet(self, fault: Fault[Refused], call: Call, request: Request) -> None:
         if fault.refusal is not None:
             raise fault.refusal
         if fault.applies:
