@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from shared.database import padded
@@ -15,19 +14,33 @@ from shared.errors import Code
 from shared.jobs.making import MAX_JOIN_HOPS
 from shared.models import Artifact, Job, JobState
 
+# Statements that every look at a job needs are built once: building one costs more than running it.
+
+_ONE = select(Job).where(Job.id == bindparam("id"))
 _MANY = select(Job).where(Job.id.in_(bindparam("ids", expanding=True)))
 _THEIR_FILES = (
     select(Artifact).where(Artifact.job_id.in_(bindparam("ids", expanding=True))).order_by(Artifact.id)
 )
+_EARLIER = or_(Job.turn < bindparam("turn"), and_(Job.turn == bindparam("turn"), Job.id < bindparam("id")))
+_AHEAD = select(func.count()).select_from(Job).where(Job.state == JobState.QUEUED, _EARLIER)
 
 RECENT = 20  # finished jobs whose length tells how long the next ones take
+_LENGTHS = (
+    select(Job.started_at, Job.finished_at)
+    .where(Job.state == JobState.DONE)
+    .order_by(Job.finished_at.desc())
+    .limit(RECENT)
+)
 
 
 async def get(session: AsyncSession, job_id: UUID) -> Job | None:
     """One job with its artifacts; joins followed."""
     for _ in range(MAX_JOIN_HOPS):
-        job = await session.scalar(select(Job).where(Job.id == job_id).options(selectinload(Job.artifacts)))
-        if job is None or job.joined_to is None:
+        job = await session.scalar(_ONE, {"id": job_id})
+        if job is None:
+            return None
+        if job.joined_to is None:
+            await _bring_files(session, [job])
             return job
         job_id = job.joined_to
     return None
@@ -37,14 +50,19 @@ async def get_many(session: AsyncSession, job_ids: Sequence[UUID]) -> dict[UUID,
     """Jobs with their artifacts, by id. Requests move when a job joins another, so no join is followed."""
     if not job_ids:
         return {}
-    ids = {"ids": padded(job_ids)}
+    found = (await session.scalars(_MANY, {"ids": padded(job_ids)})).all()
+    await _bring_files(session, found)
+    return {job.id: job for job in found}
+
+
+async def _bring_files(session: AsyncSession, found: Sequence[Job]) -> None:
+    """The artifacts of these jobs. They appear in the moment a job is done, so no other has any."""
     files: dict[UUID, list[Artifact]] = defaultdict(list)
-    found = (await session.scalars(_MANY, ids)).all()
-    for file in await session.scalars(_THEIR_FILES, ids):
-        files[file.job_id].append(file)
+    if done := [job.id for job in found if job.state is JobState.DONE]:
+        for file in await session.scalars(_THEIR_FILES, {"ids": padded(done)}):
+            files[file.job_id].append(file)
     for job in found:
         set_committed_value(job, "artifacts", files[job.id])
-    return {job.id: job for job in found}
 
 
 async def state_of(session: AsyncSession, job_id: UUID) -> JobState | None:
@@ -60,9 +78,7 @@ async def traces(session: AsyncSession, job_ids: Sequence[UUID]) -> dict[UUID, s
 
 async def position(session: AsyncSession, job: Job) -> int:
     """How many queued jobs are served before this one, plus one."""
-    ahead = or_(Job.turn < job.turn, and_(Job.turn == job.turn, Job.id < job.id))
-    counted = select(func.count()).select_from(Job).where(Job.state == JobState.QUEUED, ahead)
-    return (await session.scalar(counted) or 0) + 1
+    return (await session.scalar(_AHEAD, {"turn": job.turn, "id": job.id}) or 0) + 1
 
 
 async def positions(session: AsyncSession, job_ids: Sequence[UUID]) -> dict[UUID, int]:
@@ -75,8 +91,7 @@ async def positions(session: AsyncSession, job_ids: Sequence[UUID]) -> dict[UUID
 
 async def eta(session: AsyncSession, place: int, slots: int) -> float | None:
     """Seconds until the job at this place in the queue starts, if it goes as the last ones did; else None."""
-    times = select(Job.started_at, Job.finished_at).where(Job.state == JobState.DONE)
-    last = (await session.execute(times.order_by(Job.finished_at.desc()).limit(RECENT))).all()
+    last = (await session.execute(_LENGTHS)).all()
     lengths = [(done - begun).total_seconds() for begun, done in last if begun and done]
     if not lengths:
         return None

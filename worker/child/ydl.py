@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import yt_dlp
+from yt_dlp.downloader.common import FileDownloader
 from yt_dlp.networking._requests import RequestsRH
 from yt_dlp.networking.exceptions import HTTPError
 
@@ -197,6 +198,11 @@ def tie_programs() -> None:
         begin(popen, *args, **more)
 
     yt_dlp.utils.Popen.__init__ = tied
+
+
+def draw_no_bars() -> None:
+    """Have yt-dlp work out no bars, two for each block that arrives: nobody sees them; once per process."""
+    FileDownloader.report_progress = lambda *_: None
 
 
 def configure_log() -> None:

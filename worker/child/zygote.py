@@ -19,7 +19,7 @@ from worker.child.control import MAX_PACKET, REQUEST, Ended, Fork, Forked, Ident
 from worker.child.process import die_with_parent, kill_group
 from worker.child.protocol import Identity
 from worker.child.sieve import Extractors
-from worker.child.ydl import configure_log, tie_programs
+from worker.child.ydl import configure_log, draw_no_bars, tie_programs
 
 log = logging.getLogger("linkferry.child")
 
@@ -141,6 +141,7 @@ def start() -> NoReturn:
     resuming.install()
     bounds.install()
     tie_programs()
+    draw_no_bars()
     extractors = warmup.warm_up()
     guard.install()
     gc.collect()
