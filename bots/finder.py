@@ -85,11 +85,12 @@ class Finder:
 def visible(seeker: Seeker) -> ColumnElement[bool]:
     """SQL: requests made where the seeker is, and those the seeker made.
 
-    Nobody tells us reliably who is in which other chat, so those stay among themselves.
+    Nobody tells us reliably who is in which other chat, so those stay among themselves. The platform stands
+    on both sides of the `or`, so that SQLite takes an index for each, not all requests of the platform.
     """
-    here = Request.chat_id == seeker.chat_id
-    may = or_(here, Request.user_id == seeker.user_id) if seeker.sees_own else here
-    return and_(Request.platform == seeker.platform, may)
+    there = Request.platform == seeker.platform
+    here = and_(there, Request.chat_id == seeker.chat_id)
+    return or_(here, and_(there, Request.user_id == seeker.user_id)) if seeker.sees_own else here
 
 
 def moment_url(view: JobView, moment: Moment) -> str | None:

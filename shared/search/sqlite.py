@@ -18,9 +18,13 @@ class Fts5:
         return " ".join(tokens)
 
     def having(self, query: Query) -> ColumnElement[bool]:
-        """A token has no character that could mean anything in FTS5's language; quoted, no word either."""
+        """A token has no character that could mean anything in FTS5's language; quoted, no word either.
+
+        `+ 0` keeps SQLite from beginning with the words, whose passages it would read whoever may see them;
+        so it looks up what one may see among their numbers.
+        """
         asked = " AND ".join(_phrase(term) for term in query.terms)
-        return Passage.id.in_(select(_INDEX.c.rowid).where(_INDEX.c.passage_index.op("MATCH")(asked)))
+        return (Passage.id + 0).in_(select(_INDEX.c.rowid).where(_INDEX.c.passage_index.op("MATCH")(asked)))
 
 
 def _phrase(term: Term) -> str:

@@ -6,15 +6,31 @@ from uuid import UUID
 
 import pytest
 
-from bots.finder import MORE, MOST, MOST_MOMENTS, NO_WORDS, NOTHING, Finder, Hits, Seeker, moment_url
+import migrations
+from bots.finder import (
+    MORE,
+    MOST,
+    MOST_MOMENTS,
+    NO_WORDS,
+    NOTHING,
+    Finder,
+    Hits,
+    Seeker,
+    moment_url,
+    visible,
+)
 from bots.follow import Follower
+from shared.database import Database
 from shared.links import Links
 from shared.models import ArtifactKind, JobState
 from shared.queue import EmbeddedQueue
 from shared.results import ArtifactView, JobView, Results
+from shared.search.finding import find
 from shared.search.moments import Moment
+from shared.search.query import read_query
 from shared.settings import Settings
 from tests.shared.search.conftest import Library, library
+from tests.shared.test_database import plan_of
 
 __all__ = ["library"]
 
@@ -55,6 +71,19 @@ async def test_many_moments_and_many_videos_are_cut_and_told_so(finder: Finder, 
     assert [hit.view.title for hit in hits.hits] == ["5", "4", "3", "2", "1"]
     assert hits.sentence == MORE
     assert {(len(hit.spots), hit.more) for hit in hits.hits} == {(MOST_MOMENTS, 2)}
+
+
+async def test_sqlite_begins_with_what_one_may_see(tmp_path: Path) -> None:
+    """Not with all that has the words, whoever may see it, nor with all requests of the platform."""
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/linkferry.db")
+    await migrations.upgrade(database)
+    alone = Seeker("telegram", "1", "1", sees_own=True)
+    plan = await plan_of(
+        database, lambda session: find(session, read_query("budget"), visible(alone), most=1)
+    )
+    await database.close()
+    for looked_up in ("(platform=? AND chat_id=?)", "(platform=? AND user_id=?)", "(artifact_id=?)"):
+        assert looked_up in plan
 
 
 @pytest.mark.parametrize(
