@@ -94,13 +94,16 @@ def visible(seeker: Seeker) -> ColumnElement[bool]:
 
 
 def moment_url(view: JobView, moment: Moment) -> str | None:
-    """The watch page at that second, with the transcript that has the moment."""
+    """The watch page at that moment, with the transcript that has it.
+
+    Not at its whole second, in which another line may still be spoken: the page would show that one.
+    """
     if view.watch_url is None:
         return None
     languages = [each.language for each in view.artifacts if each.kind in SPOKEN and each.url]
     is_first = moment.language is None or languages[:1] == [moment.language]
     asked = "" if is_first else f"?language={quote(moment.language or '', safe='')}"
-    return f"{view.watch_url}{asked}#t={int(moment.seconds)}"
+    return f"{view.watch_url}{asked}#t={round(moment.seconds, 2):.10g}"
 
 
 def _hit(view: JobView, moments: tuple[Moment, ...]) -> Hit:

@@ -56,11 +56,11 @@ async def test_nothing_found_and_no_word_say_what_to_do(finder: Finder, library:
     assert await found(finder, "?!") == Hits((), NO_WORDS)
 
 
-async def test_a_moment_opens_the_watch_page_at_its_second(finder: Finder, library: Library) -> None:
+async def test_a_moment_opens_the_watch_page_where_its_line_begins(finder: Finder, library: Library) -> None:
     await library.fetched((1, "Good evening"), (83.9, "the budget"), title="Talk")
     (hit,) = (await found(finder, "budget")).hits
     assert hit.view.title == "Talk" and hit.view.watch_url is not None
-    assert [spot.url for spot in hit.spots] == [f"{hit.view.watch_url}#t=83"]
+    assert [spot.url for spot in hit.spots] == [f"{hit.view.watch_url}#t=83.9"]
     assert hit.view.watch_url.startswith("https://ferry.example/w/")
 
 
@@ -92,7 +92,7 @@ async def test_sqlite_begins_with_what_one_may_see(tmp_path: Path) -> None:
 def test_a_moment_opens_the_transcript_that_has_it(language: str | None, asked: str) -> None:
     page = "https://ferry.example/w/token"
     url = moment_url(a_view(page, "en", "pt-BR"), Moment(3.5, (), language))
-    assert url == f"{page}{asked}#t=3"
+    assert url == f"{page}{asked}#t=3.5"
     assert moment_url(a_view(None, "en"), Moment(3.5, (), language)) is None
 
 

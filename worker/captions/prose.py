@@ -112,14 +112,14 @@ def write_txt(transcript: Transcript, *, timestamps: bool = False) -> str:
 
 
 def write_markdown(transcript: Transcript) -> str:
-    """Markdown whose paragraphs start with a time, which opens the watch page at that second."""
+    """Markdown whose paragraphs start with a time, which opens the watch page at that moment."""
     page = transcript.watch_url
     blocks = []
     for paragraph in paragraphs(transcript):
         if paragraph.heading:
             blocks.append(f"## {_markdown(paragraph.heading)}")
         time = moment(paragraph.start)
-        line = f"[{time}]({page}#t={paragraph.start // 1000}) " if page else f"{time} "
+        line = f"[{time}]({page}#t={round(paragraph.start / 1000, 2):.10g}) " if page else f"{time} "
         if paragraph.speaker:
             line += f"**{_markdown(one_line(paragraph.speaker))}:** "
         blocks.append(line + _markdown(paragraph.text).replace("\n", "  \n"))

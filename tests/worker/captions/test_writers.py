@@ -172,12 +172,12 @@ def test_scripts_without_spaces_are_joined_without_and_others_with() -> None:
 
 
 def test_markdown_links_each_paragraph_to_its_moment_and_escapes_the_rest() -> None:
-    cues = [Cue(0, 1000, "*not* [a](link) <b>"), Cue(83_000, 84_000, "later", "A_B")]
+    cues = [Cue(0, 1000, "*not* [a](link) <b>"), Cue(83_900, 84_900, "later", "A_B")]
     text = write_markdown(Transcript(cues, [Chapter(start=80, end=90, title="# x")], watch_url="/w/token"))
     assert text == (
         "[0:00](/w/token#t=0) \\*not\\* \\[a\\](link) \\<b\\>\n\n"
         "## \\# x\n\n"
-        "[1:23](/w/token#t=83) **A\\_B:** later\n"
+        "[1:23](/w/token#t=83.9) **A\\_B:** later\n"
     )
 
 
