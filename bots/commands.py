@@ -2,7 +2,7 @@
 
 <link> [<link> ...]
 /get <link> [quality] [format] [clip 1:20-2:05] [subs en,de] [to spanish]
-/subs <link> [languages] [srt|vtt|txt|md|json] [to spanish]
+/subs <link> [languages] [srt|vtt|txt|md|json] [times] [to spanish]
 /status [job]     /cancel [job]     /find <words>     /help
 """
 

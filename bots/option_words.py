@@ -22,7 +22,7 @@ FORMATS = {media.value: media for media in MediaFormat} | {"audio": MediaFormat.
 CAPTION_FORMATS = {caption.value: caption for caption in CaptionFormat}
 # What leads to a moment of the watch page, and what that page needs to show one.
 PAGED, TIMED = {CaptionFormat.MD, CaptionFormat.JSON}, {CaptionFormat.SRT, CaptionFormat.VTT}
-KEYWORDS = frozenset({*QUALITIES, *FORMATS, *CAPTION_FORMATS, "clip", "subs", "to", "speech"})
+KEYWORDS = frozenset({*QUALITIES, *FORMATS, *CAPTION_FORMATS, "clip", "subs", "to", "speech", "times"})
 
 _TIME = r"(?:(?:[0-9]{1,3}:)?[0-9]{1,4}:)?[0-9]{1,6}(?:\.[0-9]{1,3})?"
 # Phones turn hyphens into dashes of every length.
@@ -32,11 +32,11 @@ _RANGE_WORDS = 3
 _LANGUAGE_HELP = "write a code such as en or pt-BR, or an English name such as german"
 _GET_HELP = (
     f"/get takes a quality ({', '.join(Quality)}), a format ({', '.join(MediaFormat)}), "
-    "'clip 1:20-2:05', 'subs en,de', 'speech' and 'to spanish'."
+    "'clip 1:20-2:05', 'subs en,de', 'speech', 'times' and 'to spanish'."
 )
 _SUBS_HELP = (
-    f"/subs takes languages (en,de, german, orig or all), formats ({', '.join(CaptionFormat)}) "
-    "'speech' and 'to spanish'."
+    f"/subs takes languages (en,de, german, orig or all), formats ({', '.join(CaptionFormat)}), "
+    "'speech', 'times' and 'to spanish'."
 )
 
 
@@ -112,6 +112,8 @@ class _Reader:
             self.formats.add(CAPTION_FORMATS[key])
         elif key == "speech":
             self.chosen["speech"] = True
+        elif key == "times":
+            self.chosen["timestamps"] = True
         elif key == "to":
             word = self.words[0] if self.words else ""
             language = self.take_language()
@@ -174,6 +176,8 @@ class _Reader:
             self.chosen["languages"] = tuple(dict.fromkeys(self.languages)) or (ORIGINAL,)
         if len(set(self.languages)) > MAX_LANGUAGES:
             raise CommandError(f"Ask for at most {MAX_LANGUAGES} languages at once, or for 'all'.")
+        if self.formats and self.chosen.get("timestamps"):
+            self.formats.add(CaptionFormat.TXT)
         if self.formats & PAGED and not self.formats & TIMED:
             self.formats.add(CaptionFormat.VTT)
         if self.formats:

@@ -194,7 +194,8 @@ def _identity(options: Options) -> dict[str, object]:
     identity: dict[str, object] = options.model_dump(mode="json")
     identity["caption_formats"] = sorted(options.caption_formats)
     if not options.languages:
-        del identity["caption_formats"], identity["translate_to"], identity["speech"]
+        del identity["caption_formats"], identity["translate_to"]
+        del identity["speech"], identity["timestamps"]
     return identity
 
 

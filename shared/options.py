@@ -83,6 +83,7 @@ class Options(Frozen):
     `probe_only` ends once it is known what the link offers: no file comes of it. `media` is False for a
     transcript-only job. `languages` are caption languages as the person wrote them, in order of preference;
     empty means: no captions wanted. `speech`: what is heard in it, whatever captions the site has.
+    `timestamps`: each paragraph of a TXT begins with its time.
     """
 
     probe_only: bool = False
@@ -94,3 +95,4 @@ class Options(Frozen):
     caption_formats: tuple[CaptionFormat, ...] = USUAL_CAPTIONS
     translate_to: str | None = None
     speech: bool = False
+    timestamps: bool = False

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from shared.errors import FAILURES, Code, JobError
 from shared.languages import ALL, ORIGINAL, language_name
 from shared.models import Artifact, Stage
-from shared.options import Options
+from shared.options import CaptionFormat, Options
 from shared.search.finding import rows, word_index
 from worker.artifacts import Draft, caption_draft
 from worker.captions.apart import convert_apart
@@ -209,7 +209,7 @@ async def _convert(
     await convert_apart(
         Path(track.path),
         track.format,
-        targets,
+        {_written(form, options): file for form, file in targets.items()},
         automatic=track.source not in (CaptionSource.MANUAL, CaptionSource.SPEECH),
         chapters=found.chapters,
         clip=options.clip,
@@ -218,6 +218,11 @@ async def _convert(
         watch_url=about.watch_url,
         patience=patience,
     )
+
+
+def _written(form: str, options: Options) -> str:
+    """How `worker.captions` calls a format, as it was asked for."""
+    return "txt with times" if form == CaptionFormat.TXT and options.timestamps else form
 
 
 def missing_note(

@@ -193,6 +193,11 @@ def test_speech_alone_is_that_of_the_video_and_leaves_room_for_other_words() -> 
     assert subs("en speech").languages == ("en",)
 
 
+def test_times_are_those_of_the_plain_text() -> None:
+    assert subs("times") == Options(media=False, languages=("orig",), timestamps=True)
+    assert subs("en srt times").caption_formats == (CaptionFormat.SRT, CaptionFormat.TXT)
+
+
 def test_two_different_choices_are_a_question_back() -> None:
     assert "'720p' and '480p'" in refusal(f"/get {LINK} 720p 480p")
     assert "'mp3' and 'mp4'" in refusal(f"/get {LINK} mp3 mp4")

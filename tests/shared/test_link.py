@@ -184,6 +184,7 @@ def test_keys_tell_wishes_apart() -> None:
         Options(languages=("en",), caption_formats=(CaptionFormat.SRT,)),
         Options(languages=("en",), translate_to="es"),
         Options(languages=("en",), speech=True),
+        Options(languages=("en",), timestamps=True),
         Options(media=False, languages=("en",)),
     ]
     keys = {link_key(link, wish) for wish in wishes} | {media_key("youtube", "x", wish) for wish in wishes}

@@ -141,6 +141,18 @@ async def test_a_track_that_cannot_be_read_does_not_spoil_the_others(tmp_path: P
     assert {draft.path.parent for draft in drafts} == {tmp_path}
 
 
+@pytest.mark.parametrize(("timestamps", "first"), [(False, "Ahoy"), (True, "[0:01] Ahoy")])
+async def test_plain_text_has_times_where_they_are_asked_for(
+    tmp_path: Path, timestamps: bool, first: str
+) -> None:
+    (tmp_path / "track").write_bytes(VTT)
+    found = Media(extractor="E", media_id="1", webpage_url="", title="t")
+    options = Options(languages=("en",), caption_formats=(CaptionFormat.TXT,), timestamps=timestamps)
+    means = means_in(tmp_path, Patience(30, 60))
+    ((draft,), _) = await convert_tracks([track("en", tmp_path / "track")], found, options, means)
+    assert draft.path.read_text().splitlines()[0] == first and draft.passages
+
+
 async def test_markdown_leads_to_the_watch_page_and_json_has_everything(tmp_path: Path) -> None:
     (tmp_path / "track").write_bytes(VTT)
     found = Media(extractor="E", media_id="1", webpage_url="", title="t")

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 from shared.errors import Code, JobError
 from worker.captions.cues import Chapter, Cue, Part, Span, Transcript, Word
@@ -23,6 +24,7 @@ WRITERS: dict[str, Callable[[Transcript], str]] = {
     "srt": write_srt,
     "vtt": write_vtt,
     "txt": write_txt,
+    "txt with times": partial(write_txt, timestamps=True),
     "md": write_markdown,
     "json": write_json,
     "sentences": write_sentences,
