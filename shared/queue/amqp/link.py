@@ -119,10 +119,17 @@ class Link:
             ready.cancel()
 
     async def close(self) -> None:
-        """Disconnect for good."""
-        if self._task:
+        """Disconnect for good.
+
+        What is swallowed is cancelled again: before Python 3.12 `asyncio.wait_for`, with which the client
+        connects, forgets a cancellation that comes just when what it waits for ends.
+        """
+        if not self._task:
+            return
+        while not self._task.done():
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await asyncio.wait({self._task}, timeout=2 * CLOSE_TIMEOUT)
+        await asyncio.gather(self._task, return_exceptions=True)
 
     async def ready(self) -> None:
         """Wait until there is a session."""

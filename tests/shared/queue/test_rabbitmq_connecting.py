@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from uuid import uuid4
 
+import aio_pika
 import pytest
 
 from shared.errors import ConfigError
@@ -58,6 +60,25 @@ async def test_a_start_that_is_cancelled_leaves_nothing_running(caplog: pytest.L
     await asyncio.sleep(0)
     assert starting.cancelled()
     assert asyncio.all_tasks() == before
+
+
+async def test_closing_ends_also_what_forgets_that_it_was_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    trying = asyncio.Event()
+
+    async def forgetful(*_: object, **__: object) -> None:
+        trying.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        raise ConnectionResetError
+
+    monkeypatch.setattr(aio_pika.Connection, "connect", forgetful)
+    queue = open_queue(f"amqp://{LOOPBACK}:{free_port()}")
+    starting = asyncio.create_task(queue.start())
+    async with asyncio.timeout(SOON):
+        await trying.wait()
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+    assert starting.cancelled()
 
 
 async def test_wrong_credentials_are_a_sentence_and_not_a_wait(rabbit: PrivateRabbit) -> None:
