@@ -83,7 +83,7 @@ class Double(Generic[C]):
     async def until(
         self,
         fits: Callable[[], bool],
-        patience: float = 20,
+        patience: float = 60,
         otherwise: str | Callable[[], str] = "it never came",
     ) -> None:
         """Wait until it is so, `patience` seconds at most; not every call is seen by people."""

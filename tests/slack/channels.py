@@ -92,7 +92,7 @@ class Channel:
     async def shows(
         self,
         what: str | Callable[[Message], Any],
-        patience: float = 20,
+        patience: float = 60,
         *,
         only_to: "Person | None" = None,
     ) -> Message:

@@ -45,7 +45,7 @@ class Delivery:
         words = {"timeout": "operation_timeout", "http_error": "http_service_error"}
         return words.get(self.outcomes[-1], "dispatch_failed")
 
-    async def acked(self, patience: float = 20) -> "Delivery":
+    async def acked(self, patience: float = 60) -> "Delivery":
         """Wait until it is acknowledged."""
         try:
             await asyncio.wait_for(self._acked.wait(), patience)

@@ -77,7 +77,7 @@ class SocketMode:
         self.urls += 1
         return ticket
 
-    async def connected(self, count: int = 1, patience: float = 20) -> None:
+    async def connected(self, count: int = 1, patience: float = 60) -> None:
         """Wait until the app has so many connections open."""
 
         async def enough() -> None:

@@ -46,7 +46,7 @@ class Press:
     answer: str | None = None
     is_alert: bool = False
 
-    async def answered(self, patience: float = 20) -> str:
+    async def answered(self, patience: float = 60) -> str:
         """Wait for the answer, `patience` seconds at most."""
         await self.telegram.until(lambda: self.answer is not None, patience, "no answer to the press")
         assert self.answer is not None

@@ -54,7 +54,7 @@ class Chat:
         """One message as it is now."""
         return self._shown(self.room.messages[number_of(which)])
 
-    async def shows(self, what: str | Callable[[Shown], Any], patience: float = 20) -> Shown:
+    async def shows(self, what: str | Callable[[Shown], Any], patience: float = 60) -> Shown:
         """Wait until a message of the bot contains the text, or fits; the newest of them."""
 
         def fitting() -> list[Shown]:

@@ -97,7 +97,7 @@ class Chatting:
         return artifact
 
 
-async def eventually(fits: Callable[[], bool], patience: float = 20) -> None:
+async def eventually(fits: Callable[[], bool], patience: float = 60) -> None:
     """Wait until it is so; for what the double does not tell of as people would see it."""
     async with asyncio.timeout(patience):
         while not fits():
