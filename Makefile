@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE # it doubles every start
 .PHONY: help demo run test chaos check lint fmt bench lock
 
 # Two processes share the tests file by file, so that what a file's tests share is started once.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' Makefile | while IFS='	' read -r name text; do printf 'make %-6s %s\n' "$$name" "$$text"; done

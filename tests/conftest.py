@@ -11,6 +11,12 @@ from tests.site.server import MediaSite
 from worker.child import ChildServer
 
 PLUGIN = Path(__file__).parent / "site" / "plugin"
+LONG = {"chaos", "processes", "journeys"}  # few tests that take much time
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first: at the end, one of them would leave the other processors idle."""
+    items.sort(key=lambda item: LONG.isdisjoint(item.path.parts))
 
 
 @pytest.fixture(scope="session")
