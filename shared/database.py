@@ -29,9 +29,7 @@ V = TypeVar("V")
 
 READ_ONLY = "linkferry_read_only"
 STATEMENTS = 256  # that a connection to PostgreSQL keeps prepared: more than there are on the path of a job
-GATHER = (
-    0.005  # seconds after a write of `Together` in which the next one gathers, when somebody waits for it
-)
+GATHER = 0.01  # seconds after a write of `Together` in which the next one gathers, when some wait already
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -200,8 +198,7 @@ class Together(Generic[V, T]):
             is_busy = self._turn.locked()
             async with self._turn:  # whoever is first writes for all that wait
                 if not answer.done():
-                    if is_busy:
-                        await asyncio.sleep(GATHER)
+                    await asyncio.sleep(GATHER if is_busy else 0)  # those of this very moment join in
                     await self._write_waiting(answer)
             return answer.result()
         finally:

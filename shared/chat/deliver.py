@@ -24,7 +24,7 @@ LOOK_INTERVAL = 5.0  # seconds between two looks when nobody nudges
 EDIT_TIMEOUT = 5 * 3600.0  # seconds one delivery may take: it may send a film; clients limit each call
 HOLD = deliveries.CLAIM / 3  # seconds between two renewals of the claims of those under way
 GRACE = 5.0  # seconds that deliveries under way get once their platform ends
-GATHER = 0.01  # seconds after a round, in which the next one gathers: many ends cost one question
+GATHER = 0.03  # seconds after a round, in which the next one gathers: many ends cost one question
 PARALLEL = 64  # deliveries of one platform at once: some send films, and the others shall not wait for them
 _NOTHING: dict[str, object] = {"note": None, "artifacts": (), "offers": None}  # of a result
 
@@ -56,12 +56,13 @@ class Deliverer:
             while True:
                 self._nudged.clear()
                 try:
-                    while self._clients and await self._start_due(group):  # noqa: ASYNC110 - it gathers
-                        await asyncio.sleep(GATHER)
+                    if await self._start_due(group):
+                        self.nudge()  # there are more
                 except (SQLAlchemyError, OSError) as error:
                     log.warning("deliveries have to wait: %s", error)
                 except Exception:
                     log.exception("deliveries have to wait")
+                await asyncio.sleep(GATHER)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_INTERVAL):
                         await self._nudged.wait()
@@ -83,20 +84,21 @@ class Deliverer:
                 task.cancel()
             await asyncio.wait(tasks)
 
-    async def _start_due(self, group: asyncio.TaskGroup) -> int:
-        """Start what is due now, as much as there is room for; returns how many."""
+    async def _start_due(self, group: asyncio.TaskGroup) -> bool:
+        """Start what is due now, as much as there is room for; whether there may be more."""
         room = {name: PARALLEL - len(self._under_way.setdefault(name, set())) for name in self._clients}
         full = [name for name, slots in room.items() if slots <= 0]
         names = [name for name in room if name not in full]
         if not names:
-            return 0
+            return False
+        most = min(room[name] for name in names)
         async with self._database.write() as session:
-            requests = await deliveries.claim(session, names, min(room[name] for name in names))
+            requests = await deliveries.claim(session, names, most)
             found = await jobs.get_many(session, [request.job_id for request in requests])
         for request in requests:
             if request.id not in self._showing:  # a claim of our own that an outage let run out
                 self._start(group, request, found.get(request.job_id))
-        return len(requests)
+        return len(requests) == most
 
     def _start(self, group: asyncio.TaskGroup, request: Request, job: Job | None) -> None:
         under_way = self._under_way[request.platform]
