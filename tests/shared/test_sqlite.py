@@ -1,6 +1,7 @@
 """The thread behind SQLite is visited once a statement, and nothing is left open when somebody gives up."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     execute = sqlite.Connection._execute
 
     async def counted(self: sqlite.Connection, fn: Any, *args: Any, **kwargs: Any) -> Any:
-        asked.append(args[1] if len(args) > 1 else fn.__name__)
+        asked.append(fn.__name__)
         return await execute(self, fn, *args, **kwargs)
 
     monkeypatch.setattr(sqlite.Connection, "_execute", counted)
@@ -54,10 +55,23 @@ async def test_a_transaction_takes_a_trip_for_each_of_its_statements(
         )
         found = await session.scalars(text("DELETE FROM things WHERE name < 'c' RETURNING name"))
         assert sorted(found) == ["a", "b"]
-    assert [trip.split()[0] for trip in trips] == ["BEGIN", "INSERT", "DELETE", "commit"]
+    assert trips == ["go", "go", "commit"]
     trips.clear()
     assert await names(database) == ["c"]
-    assert [trip.split()[0] for trip in trips] == ["BEGIN", "SELECT", "rollback"]
+    assert trips == ["go", "rollback"]
+    trips.clear()
+    async with database.write():
+        pass
+    assert trips == []
+
+
+async def test_who_writes_keeps_others_out_from_the_first_statement_on(database: Database) -> None:
+    async with database.write() as session:
+        await session.scalar(text("SELECT 1"))
+        rival = sqlite3.connect(str(database.engine.url.database), timeout=0)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            rival.execute("INSERT INTO things VALUES ('rival')")
+        rival.close()
 
 
 async def test_what_fails_is_undone(database: Database) -> None:
