@@ -39,6 +39,7 @@ lint: ## formatter, linter, types and layers
 	$(BIN)/mypy
 	$(BIN)/mypy -p scripts
 	$(BIN)/lint-imports
+	@! command -v terraform >/dev/null || terraform fmt -check -recursive infra/terraform
 
 fmt: ## format the code and fix what the linter can
 	@scripts/setup.sh check

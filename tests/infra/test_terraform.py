@@ -1,6 +1,7 @@
 """infra/terraform is whole: it parses, is in form, and everything it speaks of is there.
 
-That Terraform accepts it, and AWS, is not shown here: there is neither where tests run.
+That Terraform accepts it, and AWS, is not shown here: tests need neither. `make lint` asks a Terraform,
+where there is one, about the form.
 """
 
 import re
