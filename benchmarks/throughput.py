@@ -73,18 +73,14 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="linkferry-throughput-") as folder:
-        rabbit, postgres = private_rabbit(), private_postgres()
+        rabbit, postgres = private_rabbit(), private_postgres()  # they end with this process
         rabbit.start()
         postgres.start()
-        try:
-            settings = Settings(
-                data_dir=Path(folder), queue_url=rabbit.url, max_concurrent_downloads=16,
-                database_url=postgres.url(postgres.create_database()),
-            )  # fmt: skip
-            return uvloop.run(measure(settings, arguments.jobs, arguments.workers))
-        finally:
-            rabbit.stop()
-            postgres.stop()
+        settings = Settings(
+            data_dir=Path(folder), queue_url=rabbit.url, max_concurrent_downloads=16,
+            database_url=postgres.url(postgres.create_database()),
+        )  # fmt: skip
+        return uvloop.run(measure(settings, arguments.jobs, arguments.workers))
 
 
 async def measure(settings: Settings, count: int, workers: int) -> int:
