@@ -9,6 +9,7 @@ from typing import Generic, Literal, TypeVar
 from pydantic import Field
 
 from shared import checks, load
+from shared.chat.words import time_words
 from shared.checks import Finding
 from shared.database import Database
 from shared.errors import ConfigError
@@ -128,7 +129,8 @@ class Health:
     async def _ask_database(self) -> Finding:
         found = await self.load.get()
         words = f"{found.queued} queued, {found.waiting} to be tried again, {found.running} running"
-        return Finding("database", words)
+        age = found.oldest_queued
+        return Finding("database", words if age is None else f"{words}, the oldest for {time_words(age)}")
 
     async def _ask_broker(self) -> Finding:
         return Finding("broker", f"{await self.depth.get()} waiting")

@@ -5,15 +5,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from shared import checks
 from shared.checks import Finding
-from shared.database import Database
+from shared.database import Database, db_now
 from shared.health import NEEDS, Health, Kept
+from shared.models import Job
 from shared.queue import EmbeddedQueue, QueueUnavailable
 from shared.settings import Settings
 from shared.storage import LocalStorage
 from tests.services import free_port
+from tests.shared.conftest import make_jobs
 
 Open = Callable[..., Health]
 
@@ -103,6 +106,14 @@ async def test_an_old_yt_dlp_is_a_warning(
 async def test_no_worker_is_a_warning_also_for_the_web(settings: Settings, database: Database) -> None:
     report = await look(settings, database, role="web").report()
     assert report.status == "warning" and "none running" in report.checks["workers"].reason
+
+
+async def test_it_tells_what_waits_and_for_how_long(settings: Settings, database: Database) -> None:
+    await make_jobs(database, 2)
+    async with database.write() as session:
+        await session.execute(update(Job).values(created_at=db_now(-3600)))
+    reason = (await look(settings, database).report()).checks["database"].reason
+    assert reason.startswith("2 queued, 0 to be tried again, 0 running, the oldest for 1:0")
 
 
 async def test_a_missing_ffmpeg_stops_workers_only(
