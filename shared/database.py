@@ -107,7 +107,12 @@ class Database:
         if self.is_sqlite:
             driver = {"async_creator": self._connect_sqlite}
         self.engine = create_async_engine(
-            url, pool_size=pool_size, max_overflow=0, pool_use_lifo=True, **driver
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_use_lifo=True,
+            hide_parameters=True,  # errors are logged, and values may be tokens or the way to somebody's chat
+            **driver,
         )
         self._writer = asyncio.Lock()
         if self.is_sqlite:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import event, func, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from bots.intake import Intake, Origin, cancel
 from shared import deliveries, jobs
@@ -324,3 +325,13 @@ async def somebody_waits_for_a_lock(database: Database) -> None:
                 if await session.scalar(waiting):
                     return
             await asyncio.sleep(0.01)
+
+
+async def test_an_error_tells_nothing_of_what_was_to_be_stored(database: Database) -> None:
+    with pytest.raises(DBAPIError) as failure:
+        async with database.write() as session:
+            await session.execute(
+                text("INSERT INTO nowhere VALUES (:url)"), {"url": "https://hooks.example/key"}
+            )
+    assert "nowhere" in str(failure.value)
+    assert "hooks.example" not in str(failure.value)
