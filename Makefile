@@ -28,7 +28,7 @@ chaos: ## break everything while requests come in, and count; JOBS=500 runs long
 	@scripts/setup.sh test
 	@CHAOS_JOBS=$(JOBS) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest -s -q tests/chaos/test_chaos.py
 
-check: lint ## formatter, linter, types, layers and the fast tests, in about a minute
+check: lint ## formatter, linter, types, layers and the fast tests
 	@scripts/setup.sh test
 	@$(PYTEST) -q -m "not slow"
 
