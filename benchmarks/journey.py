@@ -9,6 +9,7 @@ life. The command starts cold, as it always does. Memory is the service's whole 
 
 import argparse
 import asyncio
+import json
 import os
 import socket
 import statistics
@@ -162,9 +163,8 @@ async def carry_one(client: httpx.AsyncClient, base: str, link: str) -> dict[str
     if job["state"] != "done":
         address = f"{base.replace('http', 'ws', 1)}/api/jobs/{job['job_id']}/events"
         async with connect(address) as events:
-            async for _ in events:
-                pass
-        job = (await client.get(f"/api/jobs/{job['job_id']}")).json()
+            async for event in events:
+                job = json.loads(event)
     if job["state"] != "done":
         raise SystemExit(f"{link}: {job['state']} {job['error']}")
     return job

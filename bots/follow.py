@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import suppress
-from math import ceil
 from typing import Any
 from uuid import UUID
 
-from shared import jobs, presence
+from shared import jobs
 from shared.database import Database
 from shared.models import JobState, Stage
 from shared.queue import Queue
@@ -32,9 +31,8 @@ class Follower:
             if job.state is not JobState.QUEUED:
                 return self._results.view(job)
             place = await jobs.position(session, job)
-            slots = await presence.slots(session, self._lease)
-            wait = await jobs.eta(session, place, slots or 1)
-        return self._results.view(job, place, wait, has_room=slots != 0)
+            pace = await jobs.pace(session, self._lease)
+        return self._results.view(job, place, pace.starts_in(place), has_room=pace.slots != 0)
 
     async def views(self, job_ids: Sequence[UUID]) -> dict[UUID, JobView]:
         """Many jobs as they are now, in three questions."""
@@ -42,11 +40,10 @@ class Follower:
             found = await jobs.get_many(session, job_ids)
             waiting = [job.id for job in found.values() if job.state is JobState.QUEUED]
             places = await jobs.positions(session, waiting) if waiting else {}
-            slots = await presence.slots(session, self._lease) if waiting else None
-            last = await jobs.eta(session, 1, 1) if waiting else None
+            pace = await jobs.pace(session, self._lease) if waiting else jobs.Pace(None, None)
         return {
             job.id: self._results.view(
-                job, place, last * ceil(place / (slots or 1)) if last and place else None, has_room=slots != 0
+                job, place, pace.starts_in(place) if place else None, has_room=pace.slots != 0
             )
             for job in found.values()
             for place in (places.get(job.id),)

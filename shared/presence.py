@@ -1,6 +1,6 @@
 """Which workers are alive: each signs a row every few seconds."""
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import db_now, upsert
@@ -27,9 +27,3 @@ async def alive(session: AsyncSession, within: float) -> dict[str, int]:
     """Slots by worker, of the workers that signed within so many seconds."""
     query = select(WorkerSign.name, WorkerSign.slots).where(WorkerSign.seen_at > db_now(-within))
     return {row.name: row.slots for row in await session.execute(query)}
-
-
-async def slots(session: AsyncSession, within: float) -> int | None:
-    """How many jobs all workers together can carry at once: none without room; None without a worker."""
-    query = select(func.sum(WorkerSign.slots)).where(WorkerSign.seen_at > db_now(-within))
-    return await session.scalar(query)

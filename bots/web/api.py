@@ -4,6 +4,7 @@ Open on loopback only, or to holders of one of `LINKFERRY_API_KEYS`; see `bots.w
 """
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from math import ceil
 from typing import Annotated
@@ -137,9 +138,12 @@ def api_router(
     @router.websocket("/jobs/{job_id}/events")
     async def events(socket: WebSocket, job_id: UUID) -> None:
         """Every change of a job as JSON, the last one when it has ended; then the socket closes."""
-        await found(job_id)
-        await socket.accept()
-        await watch(socket, follower, job_id)
+        async with aclosing(follower.follow(job_id)) as views:
+            first = await anext(views, None)
+            if first is None:
+                raise HTTPException(404, NO_SUCH_JOB)
+            await socket.accept()
+            await watch(socket, first, views)
 
     return router
 
@@ -166,12 +170,13 @@ async def submit(intake: Intake, command: Get | Subs, origin: Origin) -> Submitt
         raise HTTPException(429, error.message, later) from error
 
 
-async def watch(socket: WebSocket, follower: Follower, job_id: UUID) -> None:
-    """Send the job's changes until it ends or the client leaves."""
+async def watch(socket: WebSocket, first: JobView, changes: AsyncIterator[JobView]) -> None:
+    """Send what the job is, and its changes until it ends or the client leaves."""
     try:
-        async with asyncio.TaskGroup() as group, aclosing(follower.follow(job_id)) as views:
+        async with asyncio.TaskGroup() as group:
             leaving = group.create_task(_until_gone(socket))
-            async for view in views:
+            await socket.send_text(first.model_dump_json())
+            async for view in changes:
                 await socket.send_text(view.model_dump_json())
             leaving.cancel()
             await socket.close()

@@ -25,9 +25,10 @@ from shared.jobs.keeping import (
 )
 from shared.jobs.making import Look, enqueue, find_reusable, insert, look, prolong
 from shared.jobs.reading import (
-    eta,
+    Pace,
     get,
     get_many,
+    pace,
     position,
     positions,
     quarantined,
@@ -59,6 +60,7 @@ __all__ = [
     "Fence",
     "LeaseLost",
     "Look",
+    "Pace",
     "announce",
     "announce_missed",
     "cancel",
@@ -68,7 +70,6 @@ __all__ = [
     "crash",
     "describe",
     "enqueue",
-    "eta",
     "expire",
     "expired",
     "fail",
@@ -87,6 +88,7 @@ __all__ = [
     "leave",
     "look",
     "mark_deleted",
+    "pace",
     "position",
     "positions",
     "prolong",

@@ -2,17 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy import Float, and_, bindparam, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
-from shared.database import padded
+from shared.database import db_now, padded
 from shared.errors import Code
 from shared.jobs.making import MAX_JOIN_HOPS
-from shared.models import Artifact, Job, JobState
+from shared.models import Artifact, Job, JobState, WorkerSign
 
 # Statements that every look at a job needs are built once: building one costs more than running it.
 
@@ -25,12 +26,37 @@ _EARLIER = or_(Job.turn < bindparam("turn"), and_(Job.turn == bindparam("turn"),
 _AHEAD = select(func.count()).select_from(Job).where(Job.state == JobState.QUEUED, _EARLIER)
 
 RECENT = 20  # finished jobs whose length tells how long the next ones take
-_LENGTHS = (
+_LAST = (
     select(Job.started_at, Job.finished_at)
     .where(Job.state == JobState.DONE)
     .order_by(Job.finished_at.desc())
     .limit(RECENT)
+    .subquery()
 )
+_ALL = (
+    select(func.sum(WorkerSign.slots).label("slots"))
+    .where(WorkerSign.seen_at > db_now(bindparam("since", type_=Float)))
+    .subquery()
+)
+_PACE = select(_ALL.c.slots, _LAST.c.started_at, _LAST.c.finished_at).select_from(
+    _ALL.outerjoin(_LAST, true())
+)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast queued jobs are taken.
+
+    `slots` is how many jobs all workers together carry at once: 0 while none has room, None without a worker.
+    `length` is the mean of the last jobs in seconds, None before the first has ended.
+    """
+
+    slots: int | None
+    length: float | None
+
+    def starts_in(self, place: int) -> float | None:
+        """Seconds until the job at this place in the queue starts, if it goes as the last ones did."""
+        return None if self.length is None else ceil(place / (self.slots or 1)) * self.length
 
 
 async def get(session: AsyncSession, job_id: UUID) -> Job | None:
@@ -89,13 +115,11 @@ async def positions(session: AsyncSession, job_ids: Sequence[UUID]) -> dict[UUID
     return {row.id: row.place for row in found}
 
 
-async def eta(session: AsyncSession, place: int, slots: int) -> float | None:
-    """Seconds until the job at this place in the queue starts, if it goes as the last ones did; else None."""
-    last = (await session.execute(_LENGTHS)).all()
-    lengths = [(done - begun).total_seconds() for begun, done in last if begun and done]
-    if not lengths:
-        return None
-    return ceil(place / max(1, slots)) * sum(lengths) / len(lengths)
+async def pace(session: AsyncSession, within: float) -> Pace:
+    """How fast it goes, with the workers that signed within so many seconds."""
+    rows = (await session.execute(_PACE, {"since": -within})).all()
+    lengths = [(done - begun).total_seconds() for _, begun, done in rows if begun and done]
+    return Pace(rows[0].slots, sum(lengths) / len(lengths) if lengths else None)
 
 
 async def recent(session: AsyncSession, state: JobState | None, limit: int) -> list[Job]:

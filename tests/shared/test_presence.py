@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from bots.follow import Follower
-from shared import presence
+from shared import jobs, presence
 from shared.database import Database, db_now
 from shared.errors import Code, JobError
 from shared.keys import load_keys
@@ -62,11 +62,11 @@ async def test_a_worker_that_stays_silent_is_missed_and_in_the_end_forgotten(dat
 
 async def test_slots_of_all_workers_add_up(database: Database) -> None:
     async with database.read() as session:
-        assert await presence.slots(session, 60) is None
+        assert (await jobs.pace(session, 60)).slots is None
     await sign(database, "a:1", slots=3)
     await sign(database, "b:2", slots=2)
     async with database.read() as session:
-        assert await presence.slots(session, 60) == 5
+        assert (await jobs.pace(session, 60)).slots == 5
 
 
 async def test_a_queued_job_tells_its_place_and_when_it_starts_if_all_goes_on_like_this(
