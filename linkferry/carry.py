@@ -21,6 +21,7 @@ from bots.terminal import print_result, save_files, say, show_progress
 from linkferry.compose import Parts, open_parts, running_worker
 from linkferry.signals import stop_on_signal
 from shared import jobs, presence, tracing
+from shared.beside import beside
 from shared.errors import Code, CommandError, ConfigError, JobError
 from shared.ids import new_id
 from shared.link import MAX_LENGTH, parse_link
@@ -160,12 +161,8 @@ async def _carried(parts: Parts) -> AsyncIterator[None]:
                         await asyncio.Event().wait()
             await asyncio.sleep(TAKE_OVER_INTERVAL)
 
-    async with asyncio.TaskGroup() as group:
-        carrying = group.create_task(carry_when_nobody_does())
-        try:
-            yield
-        finally:
-            carrying.cancel()
+    async with beside(carry_when_nobody_does()):
+        yield
 
 
 async def _conclude(parts: Parts, view: JobView, asked: Asked, person: Console) -> int:

@@ -13,6 +13,7 @@ from bots.follow import Follower
 from bots.intake import Intake
 from linkferry.protection import AGENT, protecting
 from shared import deliveries, jobs
+from shared.beside import beside
 from shared.chat import MessageClient
 from shared.chat.deliver import Deliverer
 from shared.database import Database
@@ -102,26 +103,11 @@ async def running_worker(
 
 
 @asynccontextmanager
-async def publishing(parts: Parts) -> AsyncIterator[None]:
-    """Hand this process's requests on to the broker while the block runs."""
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(parts.outbox.run())
-        try:
-            yield
-        finally:
-            task.cancel()
-
-
-@asynccontextmanager
 async def delivering(parts: Parts, clients: dict[str, MessageClient]) -> AsyncIterator[Deliverer]:
     """Bring results to these clients, which may become more, while the block runs; others do the work."""
     deliverer = Deliverer(parts.database, clients, parts.results)
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(deliverer.run())
-        try:
-            yield deliverer
-        finally:
-            task.cancel()
+    async with beside(deliverer.run()):
+        yield deliverer
 
 
 @asynccontextmanager

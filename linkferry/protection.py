@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
+from shared.beside import beside
+
 log = logging.getLogger(__name__)
 
 AGENT = "ECS_AGENT_URI"  # the variable in which ECS tells each container where its agent is
@@ -30,13 +32,8 @@ async def protecting(agent: str, is_busy: Callable[[], bool]) -> AsyncIterator[N
     if not agent:
         yield
         return
-    protection = Protection(agent, is_busy)
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(protection.run())
-        try:
-            yield
-        finally:
-            task.cancel()
+    async with beside(Protection(agent, is_busy).run()):
+        yield
 
 
 class Protection:

@@ -15,8 +15,9 @@ from bots.web.app import create_app
 from bots.web.guard import is_loopback
 from bots.web.monitoring import monitoring_app
 from linkferry.chats import Chats, running_chats, wanted
-from linkferry.compose import Parts, delivering, open_parts, publishing, running_worker
+from linkferry.compose import Parts, delivering, open_parts, running_worker
 from linkferry.signals import stop_on_signal
+from shared.beside import beside
 from shared.chat import MessageClient
 from shared.errors import ConfigError
 from shared.health import NEEDS
@@ -72,7 +73,7 @@ async def _run(
             if with_worker:
                 deliverer = await stack.enter_async_context(running_worker(parts, clients))
             elif not settings.is_embedded:  # else the outbox is for the process that has the queue
-                await stack.enter_async_context(publishing(parts))
+                await stack.enter_async_context(beside(parts.outbox.run()))  # requests go on to the broker
             if with_chats and deliverer is None:
                 deliverer = await stack.enter_async_context(delivering(parts, clients))
             chats = Chats()
@@ -127,12 +128,8 @@ async def _monitored(settings: Settings, monitor: Monitor) -> AsyncIterator[None
     """Answer the monitoring on a port of its own while the block runs."""
     with listening(settings, settings.metrics_port, "METRICS_PORT") as sockets:
         server = Server(monitoring_app(monitor), [])
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(_run_server(server, sockets))
-            try:
-                yield
-            finally:
-                task.cancel()
+        async with beside(_run_server(server, sockets)):
+            yield
 
 
 async def _run_server(server: "Server", sockets: list[socket.socket]) -> None:

@@ -7,8 +7,6 @@ from aiohttp import ClientSession
 from fastapi import APIRouter
 from slack_bolt.async_app import AsyncApp
 
-from bots.desk import Desk
-from bots.herald import Herald
 from bots.platforms import installs, wants_http
 from bots.slack.app import build_app
 from bots.slack.forms import Forms
@@ -20,6 +18,7 @@ from bots.slack.outside import ReachingClient
 from bots.slack.replies import Replies
 from bots.slack.workspaces import Workspaces
 from linkferry.compose import Parts
+from linkferry.front import build_front
 from shared.chat import MessageClient
 from shared.chat.deliver import Deliverer
 from shared.chat.pace import Pace
@@ -35,27 +34,17 @@ async def running_slack(
     parts: Parts, clients: dict[str, MessageClient], deliverer: Deliverer | None
 ) -> AsyncIterator[list[APIRouter]]:
     """Talk to people in Slack while the block runs; yields what the web endpoint has to serve."""
-    settings, database = parts.settings, parts.database
+    settings = parts.settings
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(open_session())
         webs, forget = _clients(parts, session, stack)
-        client = SlackClient(webs, session, Sharing(database, parts.storage))
+        client = SlackClient(webs, session, Sharing(parts.database, parts.storage))
         paced = PacedClient(ReachingClient(client), Pace(windows, BASE, place), platform=PLATFORM)
-        desk = Desk(database, parts.queue, parts.intake, parts.follower)
-        herald = None
-        if deliverer is not None:
-            herald = Herald(database, parts.follower, PLATFORM, paced, deliverer.nudge)
-            desk.on_ask = herald.nudge
+        front = build_front(parts, PLATFORM, paced, clients, deliverer)
         replies = Replies(client, paced)
-        bot = SlackBot(desk, webs, replies, settings.slack_commands, forget)
+        bot = SlackBot(front.desk, webs, replies, settings.slack_commands, forget)
         app = build_app(settings, bot, Forms(bot, client))
-
-        def on_ready() -> None:
-            clients[PLATFORM] = paced
-            if deliverer is not None:
-                deliverer.nudge()  # what ended while nobody could be told
-
-        life = SlackLife(settings, session, app, replies, herald, on_ready)
+        life = SlackLife(settings, session, app, replies, front.herald, front.on_ready)
         await stack.enter_async_context(life.living())
         if deliverer is not None:
             stack.push_async_callback(deliverer.let_go, PLATFORM)

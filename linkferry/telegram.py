@@ -5,8 +5,6 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter
 
-from bots.desk import Desk
-from bots.herald import Herald
 from bots.platforms import wants_webhook
 from bots.telegram.access import Access
 from bots.telegram.handlers import TelegramBot
@@ -14,6 +12,7 @@ from bots.telegram.life import TelegramLife
 from bots.telegram.replies import Replies
 from bots.telegram.webhook import telegram_router
 from linkferry.compose import Parts
+from linkferry.front import build_front
 from shared.chat import MessageClient
 from shared.chat.deliver import Deliverer
 from shared.chat.pace import Pace
@@ -44,18 +43,8 @@ def _life(parts: Parts, clients: dict[str, MessageClient], deliverer: Deliverer 
     bot = open_bot(settings)
     client = TelegramClient(bot, database, parts.storage, settings)
     paced = PacedClient(client, Pace(windows, BASE), platform=PLATFORM)
-    desk = Desk(database, parts.queue, parts.intake, parts.follower)
-    herald = None
-    if deliverer is not None:
-        herald = Herald(database, parts.follower, PLATFORM, paced, deliverer.nudge)
-        desk.on_ask = herald.nudge
+    front = build_front(parts, PLATFORM, paced, clients, deliverer)
     access = Access(database, settings.telegram_allowed, load_keys(settings), settings.telegram_token)
     replies = Replies(client, paced)
-    talk = TelegramBot(bot, desk, access, replies, database)
-
-    def on_ready() -> None:
-        clients[PLATFORM] = paced
-        if deliverer is not None:
-            deliverer.nudge()  # what ended while nobody could be told
-
-    return TelegramLife(settings, bot, database, talk, replies, access, herald, on_ready)
+    talk = TelegramBot(bot, front.desk, access, replies, database)
+    return TelegramLife(settings, bot, database, talk, replies, access, front.herald, front.on_ready)

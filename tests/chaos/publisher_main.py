@@ -17,8 +17,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bots import intake
 from bots.intake import Origin, Submitted
-from linkferry.compose import Parts, open_parts, publishing
+from linkferry.compose import Parts, open_parts
 from linkferry.signals import stop_on_signal
+from shared.beside import beside
 from shared.link import parse_link
 from shared.models import Delivery, Request
 from shared.options import Options
@@ -117,7 +118,7 @@ async def main() -> None:
     plan = [Ask.from_json(found) for found in json.loads(Path(os.environ[PLAN_VARIABLE]).read_text())]
     stopped = asyncio.Event()
     with stop_on_signal(stopped.set):
-        async with open_parts(settings) as parts, publishing(parts):
+        async with open_parts(settings) as parts, beside(parts.outbox.run()):
             await Publisher(parts, history).run(plan)
             history.note("all said")
             await stopped.wait()
