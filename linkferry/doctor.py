@@ -32,7 +32,7 @@ LONG_WAIT = 900  # seconds a job may be queued before somebody should know
 
 RULE_ADVICE = {
     "missing": "It has no lifecycle rule that deletes leftovers: linkferry doctor --set-lifecycle.",
-    "different": "Its lifecycle rule is for another retention: linkferry doctor --set-lifecycle.",
+    "different": "Its lifecycle rule is an old one that deletes too much: linkferry doctor --set-lifecycle.",
 }
 STYLES = {"ok": "green", "note": "yellow", "fix": "red"}
 
@@ -107,7 +107,7 @@ async def _storage(settings: Settings) -> Finding:
     try:
         async with asyncio.timeout(S3_TIME):
             await storage.check()
-            rule = await storage.lifecycle(settings.retention)
+            rule = await storage.lifecycle()
     except ConfigError as error:
         return Finding("storage", f"{where}.", str(error), fatal=True)
     except (StorageError, TimeoutError):
@@ -124,7 +124,7 @@ async def _set_lifecycle(settings: Settings) -> None:
     from shared.storage.s3 import S3Storage
 
     storage = await asyncio.to_thread(S3Storage.of, settings)
-    await storage.set_lifecycle(settings.retention)
+    await storage.set_lifecycle()
 
 
 async def _cookies(settings: Settings) -> Finding:

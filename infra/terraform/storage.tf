@@ -40,7 +40,8 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "files" {
   }
 }
 
-# The very rule that `linkferry doctor` looks for: a day later than the program itself, to find only leftovers.
+# The very rule that `linkferry doctor` looks for. It deletes no file that is there: S3 counts from when it was stored,
+# and who asks for it again prolongs it. Workers delete files, when their time is over.
 resource "aws_s3_bucket_lifecycle_configuration" "files" {
   #checkov:skip=CKV_AWS_300:It does, for the only prefix that is written to; the program looks for a rule of that prefix.
   bucket = aws_s3_bucket.files.id
@@ -54,7 +55,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "files" {
     }
 
     expiration {
-      days = var.retention_days + 1
+      expired_object_delete_marker = true
     }
 
     noncurrent_version_expiration {

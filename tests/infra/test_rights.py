@@ -169,7 +169,7 @@ async def do_all_of_a_worker(storage: S3Storage, work: Path) -> None:
     assert await storage.discard_unfinished(0) == 1
     assert [found.key async for found in storage.keys()]  # noqa: SIM118 (not a dict)
     await storage.delete("job/cut.mp4")
-    await storage.lifecycle(86_400)
+    await storage.lifecycle()
 
 
 async def do_all_of_a_reader(storage: S3Storage, work: Path) -> None:

@@ -1,7 +1,9 @@
-"""A rule in the bucket itself: what Linkferry's own sweeps miss, S3 deletes some time after."""
+"""A rule in the bucket itself: parts and old versions that nobody can see, S3 deletes some time after.
+
+Never a file that is there: S3 counts from when it was stored, and whoever asks for it again prolongs it.
+"""
 
 from enum import StrEnum
-from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -12,8 +14,7 @@ from shared.storage.s3.trouble import code_of, status_of
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import LifecycleRuleOutputTypeDef
 
-RULE = "linkferry-retention"
-DAY = 86_400
+RULE = "linkferry-retention"  # as ever: buckets have an older one of this name, which deleted files
 UNFINISHED_DAYS = 2  # the janitor aborts uploads after one
 
 
@@ -27,19 +28,19 @@ class Lifecycle(StrEnum):
     UNKNOWN = "unknown"  # this server has no such rules
 
 
-def wanted_rule(prefix: str, retention: int) -> dict[str, Any]:
-    """The rule for a retention in seconds: a day later than Linkferry itself, to find only leftovers."""
+def wanted_rule(prefix: str) -> dict[str, Any]:
+    """The rule for what lies below the prefix. Without versions in the bucket only its last line counts."""
     return {
         "ID": RULE,
         "Filter": {"Prefix": prefix},
         "Status": "Enabled",
-        "Expiration": {"Days": ceil(retention / DAY) + 1},
+        "Expiration": {"ExpiredObjectDeleteMarker": True},
         "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": UNFINISHED_DAYS},
     }
 
 
-def look(bucket: Bucket, retention: int) -> Lifecycle:
+def look(bucket: Bucket) -> Lifecycle:
     """How it stands with the rule. Raises botocore's errors."""
     try:
         rules = _rules(bucket)
@@ -52,15 +53,15 @@ def look(bucket: Bucket, retention: int) -> Lifecycle:
     found = [rule for rule in rules if rule.get("ID") == RULE]
     if not found:
         return Lifecycle.MISSING
-    wanted = wanted_rule(bucket.prefix, retention)
+    wanted = wanted_rule(bucket.prefix)
     same = all(found[0].get(name) == value for name, value in wanted.items())
     return Lifecycle.SET if same else Lifecycle.DIFFERENT
 
 
-def put(bucket: Bucket, retention: int) -> None:
+def put(bucket: Bucket) -> None:
     """Set the rule. S3 only takes all rules at once: those of others are kept. Raises botocore's errors."""
     others: list[Any] = [rule for rule in _rules(bucket) if rule.get("ID") != RULE]
-    rules = [*others, wanted_rule(bucket.prefix, retention)]
+    rules = [*others, wanted_rule(bucket.prefix)]
     bucket.client.put_bucket_lifecycle_configuration(
         Bucket=bucket.name, LifecycleConfiguration={"Rules": rules}
     )

@@ -81,13 +81,13 @@ class S3Storage:
         fields = {"Bucket": self._bucket.name, "Prefix": self._bucket.prefix, "MaxKeys": 1}
         await self._call("cannot look into the bucket", self._bucket.client.list_objects_v2, **fields)
 
-    async def lifecycle(self, retention: int) -> lifecycle.Lifecycle:
-        """Whether the bucket has the rule that clears up after a retention in seconds."""
-        return await self._call("cannot read the lifecycle", lifecycle.look, self._bucket, retention)
+    async def lifecycle(self) -> lifecycle.Lifecycle:
+        """Whether the bucket has the rule that clears up what nobody can see."""
+        return await self._call("cannot read the lifecycle", lifecycle.look, self._bucket)
 
-    async def set_lifecycle(self, retention: int) -> None:
+    async def set_lifecycle(self) -> None:
         """Give the bucket that rule; rules of others stay."""
-        await self._call("cannot set the lifecycle", lifecycle.put, self._bucket, retention)
+        await self._call("cannot set the lifecycle", lifecycle.put, self._bucket)
 
     def warning(self) -> str:
         """A sentence for the log when the credentials end some time and nobody renews them; else empty."""

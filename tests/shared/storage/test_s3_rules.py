@@ -14,12 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from shared.errors import ConfigError
 from shared.storage.s3 import S3Storage
 from shared.storage.s3.bucket import Bucket, open_bucket
-from shared.storage.s3.lifecycle import Lifecycle
+from shared.storage.s3.lifecycle import Lifecycle, wanted_rule
 from shared.storage.s3.signing import Presigner, open_signer
 from tests.shared.storage.conftest import s3_settings
 from tests.shared.storage.faulty import FaultyS3
-
-WEEK = 7 * 86_400
 
 
 class TestLifecycle:
@@ -35,22 +33,31 @@ class TestLifecycle:
         bucket.client.put_bucket_lifecycle_configuration(
             Bucket=bucket.name, LifecycleConfiguration={"Rules": [other]}
         )
-        assert await s3.lifecycle(WEEK) is Lifecycle.MISSING
-        await s3.set_lifecycle(WEEK)
-        assert await s3.lifecycle(WEEK) is Lifecycle.SET
-        assert await s3.lifecycle(2 * WEEK) is Lifecycle.DIFFERENT
-        await s3.set_lifecycle(2 * WEEK)
-        assert await s3.lifecycle(2 * WEEK) is Lifecycle.SET
+        assert await s3.lifecycle() is Lifecycle.MISSING
+        await s3.set_lifecycle()
+        assert await s3.lifecycle() is Lifecycle.SET
         rules = bucket.client.get_bucket_lifecycle_configuration(Bucket=bucket.name)["Rules"]
         assert [rule["ID"] for rule in rules] == ["theirs", "linkferry-retention"]
         assert rules[0]["Expiration"] == {"Days": 3}
         assert rules[1]["Filter"] == {"Prefix": "linkferry/"}
-        assert rules[1]["Expiration"] == {"Days": 15}
+
+    async def test_it_deletes_no_file_that_is_there_however_old(self, s3: S3Storage, bucket: Bucket) -> None:
+        """S3 counts from when a file was stored, and somebody may have asked for it again yesterday."""
+        old = wanted_rule(bucket.prefix) | {"Expiration": {"Days": 8}}
+        bucket.client.put_bucket_lifecycle_configuration(
+            Bucket=bucket.name, LifecycleConfiguration={"Rules": [old]}
+        )
+        assert await s3.lifecycle() is Lifecycle.DIFFERENT
+        await s3.set_lifecycle()
+        (rule,) = bucket.client.get_bucket_lifecycle_configuration(Bucket=bucket.name)["Rules"]
+        assert rule["Expiration"] == {"ExpiredObjectDeleteMarker": True}
+        assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+        assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
 
     async def test_a_bucket_without_any_rule(self, s3: S3Storage) -> None:
-        assert await s3.lifecycle(WEEK) is Lifecycle.MISSING
-        await s3.set_lifecycle(WEEK)
-        assert await s3.lifecycle(WEEK) is Lifecycle.SET
+        assert await s3.lifecycle() is Lifecycle.MISSING
+        await s3.set_lifecycle()
+        assert await s3.lifecycle() is Lifecycle.SET
 
     @pytest.mark.parametrize(
         ("status", "code", "state"),
@@ -60,7 +67,7 @@ class TestLifecycle:
         self, s3: S3Storage, faulty: FaultyS3, status: int, code: str, state: Lifecycle
     ) -> None:
         faulty.refuse(lambda seen: "lifecycle" in seen.path, status, code)
-        assert await s3.lifecycle(WEEK) is state
+        assert await s3.lifecycle() is state
 
 
 @pytest.fixture(scope="module")
