@@ -178,7 +178,7 @@ def storage_sweep(
 
 @storage_app.command("revoke")
 def storage_revoke(job_id: UUID) -> None:
-    """Delete the files of a job before their time; their links lead nowhere from then on."""
+    """Delete a job's files before their time, or cancel it: its links lead nowhere from then on."""
     from linkferry import storage
 
     settings = load_settings()

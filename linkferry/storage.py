@@ -9,8 +9,10 @@ from uuid import UUID
 import typer
 from sqlalchemy import select
 
+from bots.intake import cancel
 from bots.terminal import plain
 from linkferry.compose import Parts, open_parts
+from linkferry.operate import BROKER_PATIENCE
 from shared import jobs, space
 from shared.chat.words import size_words
 from shared.database import db_now
@@ -95,13 +97,19 @@ async def run_sweep(settings: Settings, *, dry_run: bool) -> int:
 
 
 async def revoke(settings: Settings, job_id: UUID) -> int:
-    """Delete a job's files before their time; no link leads to them any more. Returns the exit code."""
+    """Delete a job's files before their time; no link leads to them any more. Returns the exit code.
+
+    A job that has not ended is cancelled: otherwise its links would work a minute later.
+    """
     total = Amount()
-    async with open_parts(settings, patience=0) as parts:
+    async with open_parts(settings, BROKER_PATIENCE) as parts:
         view = await parts.follower.view(job_id)
         if view is None:
             typer.echo(f"There is no job {job_id}.", err=True)
             return NOT_DONE
+        if view.state.is_active:
+            await cancel(parts.database, parts.queue, view.job_id)
+            typer.echo("The job had not ended; it is cancelled.")
         async with parts.database.write() as session:
             revoked = await jobs.revoke(session, view.job_id)
         try:

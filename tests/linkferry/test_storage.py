@@ -9,11 +9,14 @@ from sqlalchemy import select
 
 from linkferry.compose import Parts, open_parts
 from linkferry.storage import Amount, Report, lines, look, revoke
+from shared import jobs
 from shared.ids import new_id
-from shared.models import Artifact
+from shared.jobs import LeaseLost
+from shared.models import Artifact, JobState
 from shared.settings import Settings
 from tests.bots.web.watching import File, add_job
 from tests.linkferry.conftest import Home
+from tests.shared.conftest import claim, load, make_job
 from tests.site.server import MediaSite
 
 FILM = File("video", "mp4", b"film" * 25_000)
@@ -121,3 +124,21 @@ async def test_what_is_revoked_goes_before_its_time(
         view, kept = await parts.follower.view(job_id), await parts.follower.view(other)
         assert view and kept and not any(each.url for each in view.artifacts) and kept.artifacts[0].url
         assert len([found async for found in parts.storage.keys()]) == 1  # noqa: SIM118
+
+
+async def test_what_is_still_carried_is_cancelled_so_that_no_link_comes_of_it(
+    place: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with open_parts(place) as parts:
+        running = await make_job(parts.database)
+        fence = await claim(parts.database)
+        queued = await make_job(parts.database, "https://a.example/2")
+        assert [await revoke(place, each) for each in (running, queued)] == [0, 0]
+        assert capsys.readouterr().out.splitlines() == [
+            "The job had not ended; it is cancelled.",
+            "0 files, 0 B deleted; their links lead nowhere now.",
+        ] * 2  # fmt: skip
+        async with parts.database.write() as session:
+            with pytest.raises(LeaseLost):
+                await jobs.finish(session, fence, [])
+        assert (await load(parts.database, queued)).state is JobState.CANCELLED
