@@ -103,32 +103,30 @@ class Intake:
         if look.seen is not None:
             seen = await session.get_one(Request, look.seen)
             return Submitted(seen.id, seen.job_id, is_new=False)
-        if look.may_be_answered:
-            job_id, has_ended = await self._answering_job(session, key)
-        else:
+        job = await jobs.find_reusable(session, link_key=key) if look.may_be_answered else None
+        if job is None:
             await quota.check(session, origin.user_key, self._settings)
-            job_id, has_ended = await self._new_job(session, link, options, origin, key, look.turn), False
+            job_id = await self._new_job(session, link, options, origin, key, look.turn)
+        else:
+            job_id = job.id if await self._answers(session, job) else None
         if job_id is None:
             return None
         request_id = new_id()
         trace = {"traceparent": tracing.current()}
         await session.execute(_STORE, {"id": request_id, "job_id": job_id, **asdict(origin), **trace})
-        if has_ended:
-            await jobs.announce(session, [job_id])
+        if job is not None and not job.state.is_active:
+            await jobs.enqueue(session, job.id)
+            await jobs.announce(session, [job.id])
         return Submitted(request_id, job_id, is_new=True)
 
-    async def _answering_job(self, session: AsyncSession, key: str) -> tuple[UUID | None, bool]:
-        """The job that carries this link already, and whether it has ended; None when its files are gone."""
-        job = await jobs.find_reusable(session, link_key=key)
-        if job is not None:
-            tracing.link(job.traceparent)
-        if job is None or job.state.is_active:
-            return (None if job is None else job.id), False
-        if not await jobs.has_files(session, job, self._storage.exists):
-            return None, True
-        await jobs.prolong(session, job.id, self._settings.retention)
-        await jobs.enqueue(session, job.id)
-        return job.id, True
+    async def _answers(self, session: AsyncSession, job: Job) -> bool:
+        """Whether this job carries the link already, or has its files, which then are kept on."""
+        if not job.state.is_active:
+            if not await jobs.has_files(session, job, self._storage.exists):
+                return False
+            await jobs.prolong(session, job.id, self._settings.retention)
+        tracing.link(job.traceparent)
+        return True
 
     async def _new_job(
         self, session: AsyncSession, link: Link, options: Options, origin: Origin, key: str, turn: int

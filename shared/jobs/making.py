@@ -48,6 +48,7 @@ _FIND = (
     .where(Job.link_key == bindparam("key"), or_(answers(), Job.state == JobState.JOINED))
     .order_by(Job.state.in_(ACTIVE).desc(), Job.id.desc())  # the active one is what a new one would run into
     .limit(1)
+    .execution_options(populate_existing=True)
 )
 _FOLLOW = select(Job).where(Job.id == bindparam("id"), or_(answers(), Job.state == JobState.JOINED))
 
@@ -86,16 +87,18 @@ async def find_reusable(session: AsyncSession, *, link_key: str) -> Job | None:
     """The job that already answers this link: active, or done with its files unexpired; joins followed.
 
     An active one does not end before this transaction does: whoever joins it would be overlooked, and never
-    be told. None also when it changed in this very moment.
+    be told. None also when what a job was joined to has ended without files that are still there.
     """
     job = await session.scalar(_FIND, {"key": link_key})
     for _ in range(MAX_JOIN_HOPS):
-        if job is not None and job.state.is_active:
-            held = await session.scalar(_HOLD[job.state], {"id": job.id, "state": job.state})
-            return job if held else None
-        if job is None or job.state is not JobState.JOINED:
+        if job is None or job.state is JobState.DONE:
             return job
-        job = await session.scalar(_FOLLOW, {"id": job.joined_to})
+        if job.state is JobState.JOINED:
+            job = await session.scalar(_FOLLOW, {"id": job.joined_to})
+        elif await session.scalar(_HOLD[job.state], {"id": job.id, "state": job.state}):
+            return job
+        else:  # it changed in this very moment
+            job = await session.scalar(_FIND, {"key": link_key})
     return None
 
 

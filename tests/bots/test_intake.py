@@ -1,0 +1,132 @@
+"""Who asks for a link that somebody has asked for before, on each kind of database."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from bots.intake import Intake, Origin, Submitted
+from shared import jobs
+from shared.database import Database, db_now
+from shared.errors import Code, JobError
+from shared.jobs import Fence
+from shared.link import parse_link
+from shared.models import Artifact, JobState
+from shared.options import Options
+from shared.outbox import Outbox
+from shared.queue import EmbeddedQueue
+from shared.retry import Verdict
+from shared.storage import StorageError
+from shared.storage.local import LocalStorage
+from tests.shared.conftest import SETTINGS, claim, finish, load
+
+SHORT, LONG = "https://a.example/short", "https://a.example/long"
+PATIENCE = 60.0  # seconds until a test gives up
+
+
+class Cellar(LocalStorage):
+    """Has whatever it is asked for, unless a test says otherwise."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.asked = asyncio.Event()
+        self.answers = asyncio.Event()
+        self.answers.set()
+        self.has_it: bool | StorageError = True
+
+    async def exists(self, key: str) -> bool:
+        """See `Storage.exists`."""
+        self.asked.set()
+        await self.answers.wait()
+        if isinstance(self.has_it, StorageError):
+            raise self.has_it
+        return self.has_it
+
+
+class Office:
+    """People who send links, and a worker that does what it is told."""
+
+    def __init__(self, database: Database, cellar: Cellar) -> None:
+        self.database = database
+        self.cellar = cellar
+        self._intake = Intake(database, Outbox(database, EmbeddedQueue()), cellar, SETTINGS)
+        self._events = itertools.count()
+
+    async def ask(self, link: str, who: str = "ann") -> Submitted:
+        """Somebody sends a link."""
+        origin = Origin("telegram", f"chat of {who}", who, f"event {next(self._events)}")
+        return await self._intake.submit(parse_link(link), Options(), origin)
+
+    async def joined(self) -> Fence:
+        """A job to which the job of another spelling has been joined; it still runs."""
+        await self.ask(SHORT)
+        first = await claim(self.database)
+        await self.ask(LONG, "bob")
+        second = await claim(self.database)
+        async with self.database.write() as session:
+            assert await jobs.identify(session, first, "the same media") is None
+            twin = await jobs.identify(session, second, "the same media")
+            assert twin is not None
+            await jobs.join(session, second, twin.id)
+        return first
+
+    async def deleted(self) -> list[bool]:
+        """Of each file, whether it counts as deleted."""
+        async with self.database.read() as session:
+            return [when is not None for when in await session.scalars(select(Artifact.deleted_at))]
+
+
+@pytest.fixture
+def office(database: Database, tmp_path: Path) -> Office:
+    """Nobody has asked for anything."""
+    return Office(database, Cellar(tmp_path))
+
+
+async def expires(database: Database, fence: Fence) -> None:
+    await finish(database, fence)
+    async with database.write() as session:
+        await session.execute(update(Artifact).values(expires_at=db_now(-1)))
+
+
+async def is_revoked(database: Database, fence: Fence) -> None:
+    await finish(database, fence)
+    async with database.write() as session:
+        await jobs.revoke(session, fence.job_id)
+
+
+async def fails(database: Database, fence: Fence) -> None:
+    async with database.write() as session:
+        await jobs.fail(session, fence, JobError(Code.PRIVATE), Verdict(None), "a.example")
+
+
+async def is_cancelled(database: Database, fence: Fence) -> None:
+    async with database.write() as session:
+        await jobs.cancel(session, fence.job_id)
+
+
+async def has_stopped(database: Database, fence: Fence) -> None:
+    await is_cancelled(database, fence)
+    async with database.write() as session:
+        assert await jobs.finish_cancelled(session, fence)
+
+
+async def was_a_look(database: Database, fence: Fence) -> None:
+    async with database.write() as session:
+        assert await jobs.finish_many(session, [jobs.Ending(fence, [])]) == [True]
+
+
+ENDS = [expires, is_revoked, fails, is_cancelled, has_stopped, was_a_look]
+
+
+@pytest.mark.parametrize("ends", ENDS, ids=lambda end: end.__name__)
+async def test_a_link_whose_job_joined_another_is_answered_also_when_that_one_has_nothing_for_it(
+    office: Office, ends: Callable[[Database, Fence], Awaitable[None]]
+) -> None:
+    first = await office.joined()
+    await ends(office.database, first)
+    again = await office.ask(LONG, "cy")
+    assert (await load(office.database, again.job_id)).state is JobState.QUEUED
+    assert (await office.ask(LONG, "di")).job_id == again.job_id
