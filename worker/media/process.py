@@ -7,8 +7,11 @@ Playlists and concat scripts are no containers here: they could name other files
 import asyncio
 import functools
 import os
+import re
+import resource
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +21,13 @@ from shared.errors import Code, ConfigError, JobError
 PROTOCOLS = "file,pipe"
 DEMUXERS = "mov,mp4,m4a,matroska,webm,mpegts,mpeg,mp3,aac,ac3,eac3,flac,ogg,wav,aiff,flv,avi,asf"
 PATIENCE = 0.5  # seconds between SIGINT and SIGKILL
+# Bytes ffmpeg or ffprobe may take, or a small file with huge pictures takes the machine. The dearest of real
+# films, 2160p in 10 bits to H.264 or VP9 with the most threads there are (`convert.THREADS`), takes 1.6 GiB;
+# the number of cores changes nothing.
+MEMORY = 2 * 1024**3
+NO_MEMORY = "To work on this takes more memory than I may use."
+_NO_MEMORY = re.compile("Cannot allocate memory|Memory allocation error|malloc of size")
+_STOPPED = 255  # ffmpeg's exit status after a signal it can catch; its errors are 1
 _CHUNK = 64 * 1024
 _TAIL = 4 * 1024  # bytes of stderr worth keeping
 
@@ -27,12 +37,20 @@ def file_url(path: Path) -> str:
     return f"file:{path.absolute()}"
 
 
-def failure(tool: str, stderr: str) -> JobError:
-    """What the last words of a tool mean."""
+def failure(tool: str, status: int, stderr: str) -> JobError:
+    """What a tool's exit status and its last words mean. Only what it says itself is said about the file."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    detail = f"{tool}: " + (" | ".join(lines[-4:]) or "failed without a word")
-    full = "No space left on device" in stderr or "Disk quota exceeded" in stderr
-    return JobError(Code.DISK_FULL if full else Code.BROKEN_FILE, detail)
+    detail = f"{tool}: " + (" | ".join(lines[-4:]) or f"ended with {status} and no word")
+    if "No space left on device" in stderr or "Disk quota exceeded" in stderr:
+        return JobError(Code.DISK_FULL, detail)
+    if _NO_MEMORY.search(stderr):
+        return JobError(Code.TOO_LARGE, detail, sentence=NO_MEMORY)
+    return JobError(Code.INTERNAL if was_stopped(status) else Code.BROKEN_FILE, detail)
+
+
+def was_stopped(status: int) -> bool:
+    """Whether ffmpeg or ffprobe ended because of a signal: the kernel's that needs memory, or somebody's."""
+    return status < 0 or status == _STOPPED
 
 
 async def run(
@@ -40,7 +58,7 @@ async def run(
 ) -> None:
     """Run a tool to its end; `feed` gets its standard output piece by piece. `env` replaces the environment.
 
-    Raises JobError(BROKEN_FILE or DISK_FULL) when the tool fails, ConfigError when it is not installed.
+    Raises what `failure` says when the tool fails, ConfigError when it is not installed.
     Whatever ends this call early (cancellation, an exception from `feed`) kills the process group first.
     """
     process = await asyncio.create_subprocess_exec(
@@ -66,7 +84,7 @@ async def run(
         await _stop(process)
         raise
     if status != 0:
-        raise failure(tool, tail.decode(errors="replace"))
+        raise failure(tool, status, tail.decode(errors="replace"))
 
 
 @functools.cache
@@ -76,7 +94,14 @@ def _command(tool: str) -> tuple[str, ...]:
         raise ConfigError(f"{tool} is not installed. Install ffmpeg, for example: apt install ffmpeg")
     # A worker that is killed takes its ffmpeg along, or the next attempt would share the machine with it.
     setpriv = shutil.which("setpriv")
-    return (setpriv, "--pdeathsig", "KILL", path) if setpriv else (path,)
+    tied = (setpriv, "--pdeathsig", "KILL", path) if setpriv else (path,)
+    prlimit = shutil.which("prlimit") if tool != sys.executable else None  # what is ours limits itself
+    return (prlimit, f"--data={_allowed_memory()}", *tied) if prlimit else tied
+
+
+def _allowed_memory() -> int:
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    return MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
 
 
 async def _drain(stream: asyncio.StreamReader, feed: Callable[[bytes], None]) -> None:

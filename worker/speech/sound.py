@@ -13,7 +13,7 @@ from typing import IO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.media.process import DEMUXERS, PROTOCOLS, file_url
+from worker.media.process import DEMUXERS, PROTOCOLS, file_url, was_stopped
 
 RATE = 16_000  # samples a second, which is what the models hear
 WINDOW = 180 * RATE  # samples; more would take more memory, less would cut more often
@@ -43,7 +43,8 @@ class Window(NamedTuple):
 
 @contextmanager
 def decoded(source: Path, start: float = 0.0, length: float | None = None) -> Iterator[IO[bytes]]:
-    """The first sound track as 16-bit mono; `start` and `length` in seconds. Raises SoundBroken at the end.
+    """The first sound track as 16-bit mono; `start` and `length` in seconds. Raises SoundBroken at the end,
+    ChildProcessError when something else than the sound ended ffmpeg.
 
     Gaps become silence, so that the times are those of the video.
     """
@@ -65,8 +66,9 @@ def decoded(source: Path, start: float = 0.0, length: float | None = None) -> It
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     try:
         yield process.stdout
-        if process.wait() != 0:
-            raise SoundBroken(f"ffmpeg ended with {process.returncode} on {source.name}")
+        if status := process.wait():
+            error = ChildProcessError if was_stopped(status) else SoundBroken
+            raise error(f"ffmpeg ended with {status} on {source.name}")
     finally:
         process.kill()
         process.stdout.close()

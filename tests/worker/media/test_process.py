@@ -1,6 +1,9 @@
 """One tool's process: what its failures mean, and that it is gone when it should be."""
 
 import asyncio
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -8,6 +11,8 @@ import pytest
 
 from shared.errors import Code, ConfigError, JobError
 from worker.media import process
+
+PRINT_LIMIT = "import resource; print(resource.getrlimit(resource.RLIMIT_DATA)[0])"
 
 
 @pytest.fixture
@@ -22,12 +27,32 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> None:
         ("av_interleaved_write_frame(): No space left on device\n", Code.DISK_FULL),
         ("Invalid data found when processing input\n", Code.BROKEN_FILE),
         ("", Code.BROKEN_FILE),
+        ("x264 [error]: malloc of size 44329344 failed\nError while opening encoder\n", Code.TOO_LARGE),
+        ("Failed to initialize encoder: Memory allocation error\n", Code.TOO_LARGE),
+        ("Error while decoding stream #0:0: Cannot allocate memory\n", Code.TOO_LARGE),
     ],
 )
 def test_a_failure_is_told_by_its_last_words(stderr: str, code: Code) -> None:
-    error = process.failure("ffmpeg", "one\n" * 20 + stderr)
+    error = process.failure("ffmpeg", 1, "one\n" * 20 + stderr)
     assert error.code is code
     assert len(error.detail.split("|")) == 4
+
+
+@pytest.mark.parametrize("ending", ["kill -KILL $$", "exit 255"])  # the latter is ffmpeg's own after SIGTERM
+async def test_who_was_killed_has_proved_nothing_about_the_file(shell: None, ending: str) -> None:
+    with pytest.raises(JobError) as caught:
+        await process.run("ffmpeg", [ending], lambda _: None)
+    assert caught.value.code is Code.INTERNAL
+
+
+async def test_a_tool_has_a_limit_of_memory_and_what_is_ours_sets_its_own() -> None:
+    limited = process._command("ffprobe")[:-1]
+    assert Path(limited[0]).name == "prlimit"
+    said = bytearray()
+    await process.run(sys.executable, ["-c", PRINT_LIMIT], said.extend)
+    assert int(said) == resource.getrlimit(resource.RLIMIT_DATA)[0]
+    done = subprocess.run([*limited, sys.executable, "-c", PRINT_LIMIT], check=True, capture_output=True)
+    assert int(done.stdout) == process.MEMORY
 
 
 async def test_endless_complaints_are_read_and_forgotten(shell: None) -> None:

@@ -88,6 +88,17 @@ def test_a_file_that_is_no_sound_is_broken(tmp_path: Path) -> None:
         assert sound.read() == b""
 
 
+def test_an_ffmpeg_that_was_killed_says_nothing_about_the_sound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "ffmpeg"
+    program.write_text("#!/bin/sh\nkill -KILL $$\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ChildProcessError), decoded(tmp_path / "x.m4a") as sound:
+        assert sound.read() == b""
+
+
 @pytest.mark.slow
 def test_an_hour_takes_no_more_memory_than_five_minutes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
