@@ -117,26 +117,38 @@ async def _serve_artifact(
         disposition=disposition,
         ttl_seconds=min(remaining, EXTERNAL_TTL),
     )
+    headers = {
+        **COMMON_HEADERS,
+        "content-type": _with_charset(artifact.content_type),
+        "content-disposition": content_disposition(disposition, name),
+        "accept-ranges": "bytes",
+    }
     if link is not None:
-        return RedirectResponse(link, HTTPStatus.FOUND, {**COMMON_HEADERS, "cache-control": "no-store"})
+        return _elsewhere(request, link, artifact.size, headers)
     opened = await asyncio.to_thread(_open, storage.path(artifact.key), artifact.size)
     if opened is None:
         log.error("stored file is missing or has another size: %s", artifact.key)
         return problem(request, NOT_FOUND)
     file, modified = opened
-    headers = {
-        **COMMON_HEADERS,
-        "content-type": _with_charset(artifact.content_type),
-        "content-disposition": content_disposition(disposition, name),
+    headers |= {
         "content-security-policy": _policy(artifact.content_type),
         # Players may be on another origin (localhost or 127.0.0.1, a chat page); the token is the secret.
         "cross-origin-resource-policy": "cross-origin",
         "cache-control": f"private, max-age={min(remaining, MAX_AGE)}, no-transform",
-        "accept-ranges": "bytes",
         "etag": f'"{artifact.sha256}"',
         "last-modified": formatdate(modified, usegmt=True),
     }
     return _answer(request, file, Validators(headers["etag"], modified), artifact.size, headers)
+
+
+def _elsewhere(request: Request, link: str, size: int, headers: dict[str, str]) -> Response:
+    """The way to a file that another server has. HEAD is answered here: that link is signed for GET alone.
+
+    Without an entity tag, since the other server has one of its own.
+    """
+    if request.method == "HEAD":
+        return Response(headers={**headers, "cache-control": "no-store", "content-length": str(size)})
+    return RedirectResponse(link, HTTPStatus.FOUND, {**COMMON_HEADERS, "cache-control": "no-store"})
 
 
 def _answer(

@@ -36,7 +36,7 @@ async def test_a_signed_link_leads_to_the_bucket_until_it_is_revoked(
     app.include_router(files_router(LINKS, s3, find))
     link = LINKS.url("http://ferry.test", uuid4(), NAME, 600, "inline")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as ours:
-        redirect = await ours.get(link)
+        redirect, head = await ours.get(link), await ours.head(link)
         is_revoked = True
         revoked = await ours.get(link)
     assert (redirect.status_code, revoked.status_code) == (302, 404)
@@ -46,6 +46,11 @@ async def test_a_signed_link_leads_to_the_bucket_until_it_is_revoked(
     assert film.content == b"the film"
     assert film.headers["content-disposition"].startswith("inline;")
     assert "filename*=UTF-8''F%C3%A4hre.mp4" in film.headers["content-disposition"]
+    # S3 would answer 403 to it: a link is signed for GET alone, which moto does not mind.
+    assert (head.status_code, head.content, head.headers["cache-control"]) == (200, b"", "no-store")
+    for name in ("content-type", "content-length", "content-disposition", "accept-ranges"):
+        assert head.headers[name] == film.headers[name], name
+    assert "etag" not in head.headers, "the bucket's is another one"
 
 
 async def test_output_and_chats_get_the_bytes(s3: S3Storage, make_file: MakeFile, tmp_path: Path) -> None:
