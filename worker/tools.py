@@ -34,7 +34,10 @@ class Tools:
             raise LeaseLost(f"job {ending.fence.job_id} attempt {ending.fence.attempt}")
 
     def watch_url(self, job_id: UUID) -> str:
-        """The page that will show a job, as long as its files are kept and a link may live."""
+        """The page that will show a job, as long as its files are kept and a link may live.
+
+        Not only for `link_ttl`: it stands in a transcript, which somebody may be given days later.
+        """
         lives = max(1, min(self.settings.retention, MAX_TTL))
         return self._links.watch_url(self.settings.effective_public_url, job_id, lives)
 

@@ -27,7 +27,7 @@ from shared import jobs
 from shared.chat.words import time_words
 from shared.database import Database
 from shared.errors import JobError
-from shared.links import MAX_TTL, LinkExpired, LinkInvalid, Links, WatchClaim
+from shared.links import LinkExpired, LinkInvalid, Links, WatchClaim
 from shared.models import Artifact, ArtifactKind, Job, JobState
 from shared.settings import Settings
 from shared.storage import Disposition, Storage, StorageError
@@ -48,7 +48,7 @@ def watch_router(
     settings: Settings, database: Database, links: Links, storage: Storage, assets: Assets
 ) -> APIRouter:
     """The page, and the captions that its player shows."""
-    watch = _Watch(database, links, storage, assets, urlsplit(settings.effective_public_url).path.rstrip("/"))
+    watch = _Watch(settings, database, links, storage, assets)
     router = APIRouter()
     both = ["GET", "HEAD"]
     router.add_route("/w/{token}", watch.page, both, include_in_schema=False)
@@ -67,13 +67,15 @@ class _Opened:
 
 class _Watch:
     def __init__(
-        self, database: Database, links: Links, storage: Storage, assets: Assets, prefix: str
+        self, settings: Settings, database: Database, links: Links, storage: Storage, assets: Assets
     ) -> None:
+        self._link_ttl = settings.link_ttl
         self._database = database
         self._links = links
         self._storage = storage
         self._assets = assets
-        self._prefix = prefix  # of every address, where a proxy puts us below a path
+        # Of every address, where a proxy puts us below a path.
+        self._prefix = urlsplit(settings.effective_public_url).path.rstrip("/")
 
     async def page(self, request: Request) -> Response:
         opened = await self._open(request)
@@ -131,7 +133,7 @@ class _Watch:
 
     def _page_of(self, opened: _Opened) -> Page:
         now = datetime.now(UTC)
-        lives = min(MAX_TTL, max(SITTING, opened.claim.expires_at - int(time())))
+        lives = max(SITTING, min(self._link_ttl, opened.claim.expires_at - int(time())))
 
         def sign(artifact: Artifact, disposition: Disposition) -> str:
             left = max(1, min(lives, int((artifact.expires_at - now).total_seconds())))

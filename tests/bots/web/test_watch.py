@@ -96,6 +96,13 @@ async def test_every_file_can_be_saved_and_its_link_outlives_the_film(web: Endpo
     assert shown.headers["content-disposition"].startswith("inline")
 
 
+async def test_links_to_files_live_no_longer_than_others_however_long_the_page_does(web: Endpoint) -> None:
+    job = await add_job(web.parts, [FILM])
+    text = (await web.client.get(page_path(web.parts, job, MAX_TTL))).text
+    claim = web.parts.links.read(str(Markup(text).all("video")[0]["src"]).split("/")[2])
+    assert claim.expires_at - web.parts.links._clock() == pytest.approx(web.parts.settings.link_ttl, abs=5)
+
+
 async def test_no_link_outlives_its_file(web: Endpoint) -> None:
     job = await add_job(web.parts, [FILM], expires_in=timedelta(minutes=10))
     text = (await web.client.get(page_path(web.parts, job, MAX_TTL))).text
