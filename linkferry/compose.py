@@ -27,7 +27,7 @@ from shared.settings import Settings
 from shared.storage import Storage, open_storage
 from worker.child import ChildServer
 from worker.service import Worker
-from worker.sweep import delete_ended_work
+from worker.sweep import Kind, sweep
 from worker.tools import Tools
 
 
@@ -134,4 +134,5 @@ async def recover(parts: Parts) -> None:
     async with parts.database.read() as session:
         waiting = await jobs.queued_ids(session)
     await parts.queue.publish(waiting)
-    await delete_ended_work(parts)
+    async for _ in sweep(parts, [Kind.WORK]):
+        pass

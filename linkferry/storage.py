@@ -27,7 +27,7 @@ TOP = 10  # sites and people that are shown
 SOON = ((3600, "within an hour"), (86_400, "within a day"), (7 * 86_400, "within a week"))  # seconds
 WHY = {
     Kind.EXPIRED: "its retention is over",
-    Kind.ORPHAN: "no job knows it",
+    Kind.ORPHAN: "its job ended without it",
     Kind.UNFINISHED: "cut short",
     Kind.WORK: "its job has ended",
 }

@@ -1,6 +1,8 @@
 """Room on the disks that files pass through: the work folders', and local storage's."""
 
+import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from shared.settings import Settings
@@ -34,10 +36,8 @@ def left(settings: Settings) -> int | None:
 def size_of(folder: Path) -> int:
     """Bytes of the files in a folder; what vanishes meanwhile counts nothing."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            info = path.lstat()
-        except OSError:
-            continue
-        total += info.st_size
+    for inside, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += Path(inside, name).lstat().st_size
     return total

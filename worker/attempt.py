@@ -91,7 +91,7 @@ class Attempt:
         """Everything up to the stored files; None when another job already is about the same media."""
         if await self._joins(await self._tools.children.identify(self._link)):
             return None
-        with own_folder(self.work_dir, self.fence.attempt) as self.work_dir:
+        with own_folder(self.work_dir) as self.work_dir:
             async with self._tools.room.held(self.work_dir):
                 fetched = await self._fetch()
                 if fetched is None:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import random
-import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -20,7 +19,7 @@ from shared.models import Job
 from shared.retry import after_failure
 from worker.attempt import Attempt
 from worker.child import ChildCrashed
-from worker.folders import work_dir
+from worker.folders import remove_unused, work_dir
 from worker.tools import Tools
 
 log = logging.getLogger(__name__)
@@ -56,7 +55,8 @@ async def supervise(job: Job, tools: Tools, stop: asyncio.Event) -> None:
         if isinstance(raised, asyncio.CancelledError):
             raise
     if has_ended:  # until then the folder is kept, so that the next attempt resumes
-        await asyncio.to_thread(shutil.rmtree, work_dir(tools.settings, job.id), ignore_errors=True)
+        with suppress(OSError):  # then a sweep does it
+            await asyncio.to_thread(remove_unused, work_dir(tools.settings, job.id))
 
 
 async def _settle(session: AsyncSession, job: Job, fence: Fence, cause: BaseException) -> bool:

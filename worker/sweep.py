@@ -1,39 +1,38 @@
-"""What nobody needs any more: files whose time is over, files that no job knows, what crashes left half done.
+"""What nobody needs any more: files whose time is over, files no artifact names, what crashes left half done.
 
-Every worker's janitor sweeps now and then; `linkferry storage sweep` does the same by hand, beside them. Each
-function says what it deleted, or with `only_look` what it would delete.
+Every worker's janitor sweeps now and then; `linkferry storage sweep` does the same by hand, beside them.
 """
 
 import asyncio
-import fcntl
-import os
-import shutil
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from functools import partial
 from typing import Protocol
 from uuid import UUID
 
 from shared import jobs, space
 from shared.database import Database
+from shared.errors import JobError
 from shared.models import JobState
 from shared.settings import Settings
-from shared.storage import Storage, StoredKey
+from shared.storage import HalfDone, Storage, StorageError
+from worker.folders import remove_unused, work_folders
 
-ORPHAN_AGE = 3600.0  # seconds before a stored file that no artifact names counts as left behind
+log = logging.getLogger(__name__)
+
+UNFINISHED_AGE = 3600.0  # seconds without a change after which a copy counts as cut short
 BATCH = 500  # keys that the database is asked about at once
 
 
 class Kind(StrEnum):
-    """Why it is left over."""
+    """Why it is left over. In the order in which it goes: the first needs no storage that answers."""
 
-    EXPIRED = "expired"  # its retention is over
-    ORPHAN = "orphan"  # stored, but no job knows it
-    UNFINISHED = "unfinished"  # a copy or an upload that was cut short
     WORK = "work"  # the work folder of a job that has ended, or never was
+    UNFINISHED = "unfinished"  # a copy or an upload that was cut short
+    EXPIRED = "expired"  # its retention is over
+    ORPHAN = "orphan"  # its job stored it and ended without it
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,10 @@ class Leftover:
     kind: Kind
     name: str
     size: int
+
+
+Found = tuple[Leftover, Callable[[], Awaitable[bool]]]
+"""What can go, and what removes it: False when somebody needs it after all."""
 
 
 class Place(Protocol):
@@ -64,101 +67,85 @@ class Place(Protocol):
         ...
 
 
-async def sweep(place: Place, *, only_look: bool = False) -> AsyncIterator[Leftover]:
-    """Everything, one after the other. Raises StorageError where the storage does not answer."""
-    for step in (delete_expired, delete_unfinished, delete_orphans, delete_ended_work):
-        for leftover in await step(place, only_look=only_look):
-            yield leftover
+async def sweep(
+    place: Place, kinds: Collection[Kind] = tuple(Kind), *, only_look: bool = False
+) -> AsyncIterator[Leftover]:
+    """Remove what is left over; says what went, or with `only_look` what would go.
+
+    What cannot be removed is logged and tried again the next time. Raises StorageError and JobError where the
+    storage does not answer.
+    """
+    for kind in kinds:
+        for leftover, remove in await _FINDERS[kind](place):
+            if only_look or await _is_removed(leftover, remove):
+                yield leftover
 
 
-async def delete_expired(place: Place, *, only_look: bool = False) -> list[Leftover]:
-    """The files whose retention is over."""
-    if only_look:
+async def _is_removed(leftover: Leftover, remove: Callable[[], Awaitable[bool]]) -> bool:
+    try:
+        return await remove()
+    except (StorageError, JobError, OSError) as error:
+        log.warning("%s cannot be deleted: %s", leftover.name, error)
+        return False
+
+
+async def _ended_work(place: Place) -> list[Found]:
+    """Work folders whose job has ended or never was; those in which somebody works are not removed."""
+    found: list[Found] = []
+    for job_id, folder in await asyncio.to_thread(work_folders, place.settings):
         async with place.database.read() as session:
-            over = await jobs.expired(session)
-    else:
-        async with place.database.write() as session:
-            over = await jobs.expire(session)
-        for key, _ in over:
-            await place.storage.delete(key)
-    return [Leftover(Kind.EXPIRED, key, size) for key, size in over]
+            state = await jobs.state_of(session, job_id)
+        if state not in (JobState.QUEUED, JobState.RUNNING):
+            leftover = Leftover(Kind.WORK, folder.name, await asyncio.to_thread(space.size_of, folder))
+            found.append((leftover, partial(asyncio.to_thread, remove_unused, folder)))
+    return found
 
 
-async def delete_unfinished(
-    place: Place, older_than: float = ORPHAN_AGE, *, only_look: bool = False
-) -> list[Leftover]:
+async def _unfinished(place: Place) -> list[Found]:
     """Copies and uploads that were cut short; uploads are kept for a day: they can be gone on with."""
-    found = await place.storage.half_done(older_than)
-    if found and not only_look:
-        await place.storage.discard_unfinished(older_than)
-    return [Leftover(Kind.UNFINISHED, each.key, each.size) for each in found]
+
+    async def discard(half: HalfDone) -> bool:
+        await place.storage.discard(half)
+        return True
+
+    halves = await place.storage.half_done(UNFINISHED_AGE)
+    return [(Leftover(Kind.UNFINISHED, each.name, each.size), partial(discard, each)) for each in halves]
 
 
-async def delete_orphans(
-    place: Place, older_than: float = ORPHAN_AGE, *, only_look: bool = False
-) -> list[Leftover]:
-    """Stored files that a crash left without an artifact. Younger ones may be about to get theirs."""
-    limit = time.time() - older_than
-    old = [found async for found in place.storage.keys() if found.stored_at < limit]  # noqa: SIM118
-    orphans: list[Leftover] = []
-    for start in range(0, len(old), BATCH):
-        for each in await _unknown(place.database, old[start : start + BATCH]):
-            if not only_look:
-                await place.storage.delete(each.key)
-            orphans.append(Leftover(Kind.ORPHAN, each.key, each.size))
-    return orphans
+async def _expired(place: Place) -> list[Found]:
+    """The files whose retention is over."""
+
+    async def give_up(artifact_id: UUID, key: str) -> bool:
+        async with place.database.write() as session:
+            is_over = await jobs.expire(session, artifact_id)
+        if is_over:  # nobody asked for it again just now
+            await place.storage.delete(key)
+        return is_over
+
+    async with place.database.read() as session:
+        over = await jobs.expired(session)
+    return [(Leftover(Kind.EXPIRED, key, size), partial(give_up, each, key)) for each, key, size in over]
 
 
-async def _unknown(database: Database, found: list[StoredKey]) -> list[StoredKey]:
-    async with database.read() as session:
-        known = await jobs.known_keys(session, [each.key for each in found])
-    return [each for each in found if each.key not in known]
+async def _orphans(place: Place) -> list[Found]:
+    """Stored files that a crash left without an artifact. What no job of ours stored is left alone."""
+
+    async def delete(key: str) -> bool:
+        await place.storage.delete(key)
+        return True
+
+    sizes = {found.key: found.size async for found in place.storage.keys()}  # noqa: SIM118
+    keys = list(sizes)
+    orphans: list[str] = []
+    for start in range(0, len(keys), BATCH):
+        async with place.database.read() as session:
+            orphans += await jobs.orphans(session, keys[start : start + BATCH])
+    return [(Leftover(Kind.ORPHAN, key, sizes[key]), partial(delete, key)) for key in orphans]
 
 
-async def delete_ended_work(place: Place, *, only_look: bool = False) -> list[Leftover]:
-    """Work folders whose job has ended or never was, and in which nobody works."""
-    removed: list[Leftover] = []
-    for folder in await asyncio.to_thread(_folders, place.settings.work_folder):
-        if await _is_needed(place.database, folder):
-            continue
-        with _unused(folder) as is_unused:
-            if not is_unused or await _is_needed(place.database, folder):  # a retry may have begun just now
-                continue
-            size = await asyncio.to_thread(space.size_of, folder)
-            if not only_look:
-                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-            removed.append(Leftover(Kind.WORK, folder.name, size))
-    return removed
-
-
-async def _is_needed(database: Database, folder: Path) -> bool:
-    async with database.read() as session:
-        state = await jobs.state_of(session, UUID(folder.name))
-    return state in (JobState.QUEUED, JobState.RUNNING)
-
-
-@contextmanager
-def _unused(folder: Path) -> Iterator[bool]:
-    """Whether no attempt works in the folder, see `folders.own_folder`; none can begin within the block."""
-    try:
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:  # gone meanwhile
-        yield False
-        return
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
-    finally:
-        os.close(handle)
-
-
-def _folders(root: Path) -> list[Path]:
-    def is_job(path: Path) -> bool:
-        try:
-            return path.is_dir() and bool(UUID(path.name))
-        except ValueError:
-            return False
-
-    return [path for path in root.iterdir() if is_job(path)] if root.is_dir() else []
+_FINDERS: dict[Kind, Callable[[Place], Awaitable[list[Found]]]] = {
+    Kind.WORK: _ended_work,
+    Kind.UNFINISHED: _unfinished,
+    Kind.EXPIRED: _expired,
+    Kind.ORPHAN: _orphans,
+}

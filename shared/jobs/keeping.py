@@ -1,15 +1,15 @@
 """What has to be looked after: leases that ran out, retries that are due, files whose time is over."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import db_now
 from shared.errors import Code
 from shared.jobs.ending import announce, back_to_queue, cancelled, count, quarantined
-from shared.jobs.fence import changed
+from shared.jobs.fence import ACTIVE, changed
 from shared.jobs.making import enqueue
 from shared.models import Artifact, Job, JobState, Passage
 from shared.retry import MAX_CRASHES
@@ -57,40 +57,42 @@ async def queued_ids(session: AsyncSession, limit: int | None = None) -> list[UU
     return list(await session.scalars(ready.limit(limit)))
 
 
-async def expire(session: AsyncSession) -> list[tuple[str, int]]:
-    """Give up the artifacts whose retention is over; storage keys that are to be deleted, with bytes.
+async def expired(session: AsyncSession) -> list[tuple[UUID, str, int]]:
+    """The artifacts whose retention is over: ids, storage keys, bytes."""
+    found = await session.execute(select(Artifact.id, Artifact.storage_key, Artifact.size).where(*_OVER))
+    return [(artifact_id, key, size) for artifact_id, key, size in found]
 
-    One statement: what somebody asked for again in this moment is kept.
+
+async def expire(session: AsyncSession, artifact_id: UUID) -> bool:
+    """Give up one of them, whose file is then to be deleted. False: somebody asked for it again just now."""
+    gone = update(Artifact).where(Artifact.id == artifact_id, *_OVER).values(deleted_at=db_now())
+    gone = gone.returning(Artifact.id).execution_options(synchronize_session=False)
+    is_over = await session.scalar(gone) is not None
+    if is_over:
+        await _forget(session, [artifact_id])
+    return is_over
+
+
+async def orphans(session: AsyncSession, keys: Sequence[str]) -> list[str]:
+    """Those of these storage keys that nobody names, or ever will: what an ended job stored in vain.
+
+    A key starts with the id of its job, see `worker.artifacts`. Rows of jobs are never deleted: what starts
+    with anything else is not of this database.
     """
-    gone = update(Artifact).where(*_OVER).values(deleted_at=db_now())
-    gone = gone.returning(Artifact.id, Artifact.storage_key, Artifact.size)
-    deleted = (await session.execute(gone.execution_options(synchronize_session=False))).all()
-    await _forget(session, [artifact_id for artifact_id, *_ in deleted])
-    return [(key, size) for _, key, size in deleted]
+    jobs = {key: _job_of(key) for key in keys}
+    kept = and_(Artifact.job_id == Job.id, Artifact.deleted_at.is_(None))
+    ended = select(Job.id, Artifact.storage_key).outerjoin(Artifact, kept).where(Job.state.not_in(ACTIVE))
+    rows = (await session.execute(ended.where(Job.id.in_({job for job in jobs.values() if job})))).all()
+    over, named = {job_id for job_id, _ in rows}, {key for _, key in rows}
+    return [key for key, job_id in jobs.items() if job_id in over and key not in named]
 
 
-async def expired(session: AsyncSession) -> list[tuple[str, int]]:
-    """What `expire` would give up now."""
-    found = await session.execute(select(Artifact.storage_key, Artifact.size).where(*_OVER))
-    return [(key, size) for key, size in found]
-
-
-async def known_keys(session: AsyncSession, keys: Sequence[str]) -> set[str]:
-    """Which of these storage keys belong to an artifact that is not deleted."""
-    named = select(Artifact.storage_key).where(Artifact.storage_key.in_(keys), Artifact.deleted_at.is_(None))
-    return set(await session.scalars(named))
-
-
-async def has_files(session: AsyncSession, job: Job, exists: Callable[[str], Awaitable[bool]]) -> bool:
-    """Whether every file of a finished job is in storage; one that somebody removed by hand is marked.
-
-    `exists` asks the storage for a key.
-    """
-    artifacts = (await session.scalars(select(Artifact).where(Artifact.job_id == job.id))).all()
-    lost = [artifact.id for artifact in artifacts if not await exists(artifact.storage_key)]
-    if lost:
-        await mark_deleted(session, lost)
-    return not lost
+def _job_of(key: str) -> UUID | None:
+    first, slash, _ = key.partition("/")
+    try:
+        return UUID(first) if slash else None
+    except ValueError:
+        return None
 
 
 async def revoke(session: AsyncSession, job_id: UUID) -> list[tuple[str, int]]:

@@ -2,10 +2,20 @@
 
 from shared.settings import Settings
 from shared.storage.local import LocalStorage
-from shared.storage.port import Disposition, InvalidKey, Label, Storage, StorageError, StoredFile, StoredKey
+from shared.storage.port import (
+    Disposition,
+    HalfDone,
+    InvalidKey,
+    Label,
+    Storage,
+    StorageError,
+    StoredFile,
+    StoredKey,
+)
 
 __all__ = [
     "Disposition",
+    "HalfDone",
     "InvalidKey",
     "Label",
     "LocalStorage",

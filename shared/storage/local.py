@@ -19,12 +19,14 @@ from shared.errors import Code, JobError
 from shared.storage.port import (
     PLAIN,
     Disposition,
+    HalfDone,
     Label,
     Progress,
     StorageError,
     StoredFile,
     StoredKey,
     check_key,
+    is_key,
 )
 
 INCOMING = ".incoming"  # half-done copies; a key cannot start with a dot
@@ -100,13 +102,13 @@ class LocalStorage:
         for found in await asyncio.to_thread(lambda: list(self._walk())):
             yield found
 
-    async def discard_unfinished(self, older_than_seconds: float) -> int:
-        """See `Storage.discard_unfinished`."""
-        return await asyncio.to_thread(self._discard_unfinished, older_than_seconds)
-
-    async def half_done(self, older_than_seconds: float) -> list[StoredKey]:
+    async def half_done(self, older_than_seconds: float) -> list[HalfDone]:
         """See `Storage.half_done`."""
         return await asyncio.to_thread(old_files, self._incoming, older_than_seconds)
+
+    async def discard(self, half: HalfDone) -> None:
+        """See `Storage.discard`."""
+        await asyncio.to_thread(unlink, self._incoming / half.name)
 
     async def fetch(self, key: str, target: Path) -> None:
         """See `Storage.fetch`."""
@@ -189,15 +191,10 @@ class LocalStorage:
                 subfolders.remove(INCOMING)
             for name in names:
                 path = Path(folder, name)
-                with suppress(FileNotFoundError):  # deleted while we walk
-                    info = path.stat(follow_symlinks=False)
-                    yield StoredKey(path.relative_to(self._root).as_posix(), info.st_size, info.st_mtime)
-
-    def _discard_unfinished(self, older_than_seconds: float) -> int:
-        found = old_files(self._incoming, older_than_seconds)
-        for each in found:
-            (self._incoming / each.key).unlink(missing_ok=True)
-        return len(found)
+                key = path.relative_to(self._root).as_posix()
+                if is_key(key):  # others are not ours: NFS and file managers leave hidden ones
+                    with suppress(FileNotFoundError):  # deleted while we walk
+                        yield StoredKey(key, path.lstat().st_size)
 
 
 @contextmanager
@@ -211,7 +208,13 @@ def clear_errors(what: str) -> Iterator[None]:
         raise StorageError(f"{what}: {error.strerror or error}") from error
 
 
-def old_files(folder: Path, older_than_seconds: float) -> list[StoredKey]:
+def unlink(path: Path) -> None:
+    """Remove a file; fine when there is none. Raises StorageError."""
+    with clear_errors(f"cannot delete {path.name!r}"):
+        path.unlink(missing_ok=True)
+
+
+def old_files(folder: Path, older_than_seconds: float) -> list[HalfDone]:
     """The files directly in a folder that nobody has changed for so long; none where there is no folder."""
     found = []
     if folder.is_dir():
@@ -219,7 +222,7 @@ def old_files(folder: Path, older_than_seconds: float) -> list[StoredKey]:
             with suppress(FileNotFoundError):  # another sweep, or the copy was finished just now
                 info = path.stat(follow_symlinks=False)
                 if S_ISREG(info.st_mode) and info.st_mtime < time.time() - older_than_seconds:
-                    found.append(StoredKey(path.name, info.st_size, info.st_mtime))
+                    found.append(HalfDone(path.name, info.st_size))
     return found
 
 

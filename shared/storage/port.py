@@ -58,11 +58,19 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class StoredKey:
-    """One file found by `keys`. `size` is in bytes, `stored_at` in seconds since 1970 (UTC)."""
+    """One file found by `keys`. `size` is in bytes."""
 
     key: str
     size: int
-    stored_at: float
+
+
+@dataclass(frozen=True)
+class HalfDone:
+    """What a crash left of a copy or an upload. `size` in bytes; `upload` is its id, empty for a copy."""
+
+    name: str
+    size: int
+    upload: str = ""
 
 
 PLAIN = Label()
@@ -125,15 +133,15 @@ class Storage(Protocol):
         ...
 
     def keys(self) -> AsyncIterator[StoredKey]:
-        """Every stored file, in no order, with its age: the orphan sweep compares it with the database."""
+        """Every stored file in no order, for the sweep; what has a name that is no key is somebody else's."""
         ...
 
-    async def half_done(self, older_than_seconds: float) -> list[StoredKey]:
-        """What crashes left half done (copies, uploads), and how much of it is there. No key need be one."""
+    async def half_done(self, older_than_seconds: float) -> list[HalfDone]:
+        """What crashes left half done (copies, uploads), and how much of it is there."""
         ...
 
-    async def discard_unfinished(self, older_than_seconds: float) -> int:
-        """Remove what `half_done` finds; returns how many there were."""
+    async def discard(self, half: HalfDone) -> None:
+        """Remove what `half_done` found; fine when it is gone."""
         ...
 
     async def fetch(self, key: str, target: Path) -> None:

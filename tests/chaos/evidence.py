@@ -14,7 +14,7 @@ from linkferry.compose import open_parts
 from shared.database import Database
 from shared.models import Artifact, Delivery, Job, JobState, OutboxRow, Request
 from tests.chaos.chat import Message
-from worker.sweep import delete_ended_work, delete_orphans
+from worker.sweep import Kind, sweep
 from worker.tools import Tools
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ async def collect(cluster: "Cluster") -> Evidence:
     """Sweep as the janitor does now and then, and look at everything that is left."""
     async with open_parts(cluster.settings()) as parts:
         tools = Tools(parts.settings, parts.database, parts.storage, None, None)  # type: ignore[arg-type]
-        swept = len(await delete_orphans(tools, older_than=0)) + len(await delete_ended_work(tools))
+        swept = len([each async for each in sweep(tools, [Kind.WORK, Kind.ORPHAN])])
         async with parts.database.read() as session:
             jobs = (await session.scalars(select(Job))).all()
             requests = (await session.scalars(select(Request))).all()

@@ -18,7 +18,7 @@ from tests.journeys.killable import MOMENTS
 from tests.journeys.processes import Home, nothing_left, stop, wait_for_kill
 from tests.journeys.service import settings_for, slowly, submit, until
 from tests.site.server import MediaSite
-from worker.sweep import delete_orphans
+from worker.sweep import Kind, sweep
 from worker.tools import Tools
 
 pytestmark = pytest.mark.slow
@@ -67,7 +67,7 @@ class Watcher:
     async def orphans(self) -> int:
         """How many stored files no artifact names; they are deleted."""
         tools = Tools(self.parts.settings, self.parts.database, self.parts.storage, None, None)  # type: ignore[arg-type]
-        return len(await delete_orphans(tools, older_than=0))
+        return len([each async for each in sweep(tools, [Kind.ORPHAN])])
 
     async def missing_files(self) -> list[str]:
         """Artifacts whose file is not there."""

@@ -35,15 +35,15 @@ async def leave_over(parts: Parts) -> list[str]:
     async with parts.database.read() as session:
         expired = await session.scalar(select(Artifact.storage_key).where(Artifact.job_id == over))
     assert expired
-    orphan, half = parts.settings.files_folder / "o" / "r", parts.settings.files_folder / ".incoming" / "half"
-    for path in (orphan, half):
-        path.parent.mkdir()
+    orphan, half = f"{over}/2.0.video.mp4", parts.settings.files_folder / ".incoming" / "half"
+    half.parent.mkdir()
+    for path in (parts.settings.files_folder / orphan, half):
         path.write_bytes(b"x" * 500)
         os.utime(path, (1, 1))
     work = parts.settings.work_folder / str(new_id())
     work.mkdir(parents=True)
     (work / "media.part").write_bytes(b"x" * 2000)
-    return [expired, "half", "o/r", work.name]
+    return [work.name, "half", expired, orphan]
 
 
 async def test_the_report_says_what_is_kept_for_whom_and_until_when(place: Settings) -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import ANY
 from uuid import UUID
 
 import pytest
@@ -14,9 +15,10 @@ from shared.database import Database
 from shared.ids import new_id
 from shared.models import Artifact, ArtifactKind, Job, JobState
 from shared.settings import Settings
+from shared.storage import StorageError
 from shared.storage.local import LocalStorage
 from worker.folders import own_folder, work_dir
-from worker.sweep import Kind, Leftover, delete_ended_work, delete_expired, delete_orphans, sweep
+from worker.sweep import Kind, Leftover, sweep
 from worker.tools import Tools
 
 
@@ -61,12 +63,22 @@ async def make_artifact(tools: Tools, tmp_path: Path, job_id: UUID, lives: float
     return key
 
 
+async def swept(tools: Tools, *kinds: Kind) -> list[Leftover]:
+    """What a sweep of these kinds removes."""
+    return [each async for each in sweep(tools, kinds)]
+
+
+async def stored(tools: Tools) -> set[str]:
+    """The keys that are stored."""
+    return {found.key async for found in tools.storage.keys()}  # noqa: SIM118
+
+
 async def test_expired_files_go_and_the_others_stay(tools: Tools, tmp_path: Path) -> None:
     job_id = await make_job(tools, JobState.DONE)
     old = await make_artifact(tools, tmp_path, job_id, lives=-1)
     young = await make_artifact(tools, tmp_path, job_id, lives=60)
-    assert await delete_expired(tools) == [Leftover(Kind.EXPIRED, old, 4)]
-    assert await delete_expired(tools) == []
+    assert await swept(tools, Kind.EXPIRED) == [Leftover(Kind.EXPIRED, old, 4)]
+    assert await swept(tools, Kind.EXPIRED) == []
     assert not await tools.storage.exists(old)
     assert await tools.storage.exists(young)
     async with tools.database.read() as session:
@@ -74,21 +86,67 @@ async def test_expired_files_go_and_the_others_stay(tools: Tools, tmp_path: Path
         assert list(gone) == [old]
 
 
-async def test_stored_files_that_no_artifact_names_go_once_they_are_old(tools: Tools, tmp_path: Path) -> None:
-    kept = await make_artifact(tools, tmp_path, await make_job(tools, JobState.DONE), lives=60)
-    await store(tools, tmp_path, "orphan/1.video.mp4")
-    assert await delete_orphans(tools) == []  # an attempt may be about to name it
-    assert await delete_orphans(tools, older_than=0) == [Leftover(Kind.ORPHAN, "orphan/1.video.mp4", 4)]
-    assert [found.key async for found in tools.storage.keys()] == [kept]  # noqa: SIM118
+async def test_what_an_ended_job_stored_without_an_artifact_goes(tools: Tools, tmp_path: Path) -> None:
+    job_id = await make_job(tools, JobState.DONE)
+    kept = await make_artifact(tools, tmp_path, job_id, lives=60)
+    orphan = f"{job_id}/1.0.video.mp4"
+    await store(tools, tmp_path, orphan)
+    assert await swept(tools, Kind.ORPHAN) == [Leftover(Kind.ORPHAN, orphan, 4)]
+    assert await stored(tools) == {kept}
+
+
+@pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING])
+async def test_what_a_job_stored_stays_however_old_until_the_job_has_ended(
+    tools: Tools, tmp_path: Path, state: JobState
+) -> None:
+    key = f"{await make_job(tools, state)}/1.0.captions.vtt"
+    await store(tools, tmp_path, key)
+    os.utime(tools.settings.files_folder / key, (1, 1))
+    assert await swept(tools, Kind.ORPHAN) == []
+    assert await stored(tools) == {key}
+
+
+async def test_what_no_job_of_this_database_stored_is_left_alone(tools: Tools, tmp_path: Path) -> None:
+    theirs = {f"{new_id()}/1.0.video.mp4", "notes.txt", "o/r", str(await make_job(tools, JobState.DONE))}
+    for key in theirs:
+        await store(tools, tmp_path, key)
+        os.utime(tools.settings.files_folder / key, (1, 1))
+    assert await swept(tools, *Kind) == [Leftover(Kind.WORK, ANY, 1)]
+    assert await stored(tools) == theirs
 
 
 async def test_a_file_whose_deletion_a_crash_cut_short_goes_as_an_orphan(
     tools: Tools, tmp_path: Path
 ) -> None:
     key = await make_artifact(tools, tmp_path, await make_job(tools, JobState.DONE), lives=-1)
-    await delete_expired(tools)
+    await swept(tools, Kind.EXPIRED)
     await store(tools, tmp_path, key)
-    assert len(await delete_orphans(tools, older_than=0)) == 1
+    assert len(await swept(tools, Kind.ORPHAN)) == 1
+
+
+async def test_neither_an_odd_name_nor_what_cannot_be_deleted_stops_the_sweep(
+    tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    job_id = await make_job(tools, JobState.DONE)
+    stuck, loose = f"{job_id}/1.0.video.mp4", f"{job_id}/1.1.info.json"
+    for key in (stuck, loose):
+        await store(tools, tmp_path, key)
+    odd = tools.settings.files_folder / str(job_id) / ".nfs0000000000000001"
+    odd.write_bytes(b"x")
+    delete = tools.storage.delete
+
+    async def refuse(key: str) -> None:
+        if key == stuck:
+            raise StorageError("Operation not permitted")
+        await delete(key)
+
+    monkeypatch.setattr(tools.storage, "delete", refuse)
+    found = {(each.kind, each.name) for each in await swept(tools, *Kind)}
+    assert found == {(Kind.WORK, str(job_id)), (Kind.ORPHAN, loose)}
+    assert [record.levelname for record in caplog.records if "Operation not permitted" in record.message] == [
+        "WARNING"
+    ]
+    assert odd.exists()
 
 
 async def test_work_folders_of_ended_and_unknown_jobs_go_and_those_in_use_stay(tools: Tools) -> None:
@@ -98,15 +156,15 @@ async def test_work_folders_of_ended_and_unknown_jobs_go_and_those_in_use_stay(t
     root = tools.settings.work_folder
     (root / str(new_id())).mkdir()
     (root / "not a job").mkdir()
-    assert len(await delete_ended_work(tools)) == 4
+    assert len(await swept(tools, Kind.WORK)) == 4
     assert {path.name for path in root.iterdir()} == kept | {"not a job"}
 
 
 async def test_a_folder_in_which_somebody_still_works_stays(tools: Tools) -> None:
     folder = work_dir(tools.settings, await make_job(tools, JobState.DONE))
-    with own_folder(folder, attempt=1):
-        assert await delete_ended_work(tools) == []
-    assert await delete_ended_work(tools) == [Leftover(Kind.WORK, folder.name, 1)]
+    with own_folder(folder):
+        assert await swept(tools, Kind.WORK) == []
+    assert await swept(tools, Kind.WORK) == [Leftover(Kind.WORK, folder.name, 1)]
     assert not folder.exists()
 
 
@@ -114,21 +172,21 @@ async def test_a_look_names_everything_and_removes_nothing(tools: Tools, tmp_pat
     job_id = await make_job(tools, JobState.DONE)
     over = await make_artifact(tools, tmp_path, job_id, lives=-1)
     kept = await make_artifact(tools, tmp_path, job_id, lives=60)
-    await store(tools, tmp_path, "orphan/1.video.mp4")
+    orphan = f"{job_id}/1.0.video.mp4"
+    await store(tools, tmp_path, orphan)
     half = tools.settings.files_folder / ".incoming" / "half"
     half.parent.mkdir()
     half.write_bytes(b"hal")
-    for path in (half, tools.settings.files_folder / "orphan" / "1.video.mp4"):
-        os.utime(path, (1, 1))
+    os.utime(half, (1, 1))
     found = [each async for each in sweep(tools, only_look=True)]
     assert found == [
-        Leftover(Kind.EXPIRED, over, 4),
-        Leftover(Kind.UNFINISHED, "half", 3),
-        Leftover(Kind.ORPHAN, "orphan/1.video.mp4", 4),
         Leftover(Kind.WORK, str(job_id), 1),
+        Leftover(Kind.UNFINISHED, "half", 3),
+        Leftover(Kind.EXPIRED, over, 4),
+        Leftover(Kind.ORPHAN, orphan, 4),
     ]
     assert half.exists() and await tools.storage.exists(over)
     assert [each async for each in sweep(tools)] == found
     assert [each async for each in sweep(tools)] == []
-    assert [each.key async for each in tools.storage.keys()] == [kept]  # noqa: SIM118
+    assert await stored(tools) == {kept}
     assert not half.exists()

@@ -46,7 +46,7 @@ class Ahead:
     def abort(self) -> None:
         """What was sent is of no use to anybody. After `run`."""
         if self._upload is not None:
-            unfinished.abort(self._bucket, self._upload)
+            unfinished.abort(self._bucket, self._upload.key, self._upload.id)
 
     def _opened(self) -> BufferedReader | None:
         """The file, once it is there; None when that never happens."""

@@ -19,6 +19,7 @@ from shared.storage import local
 from shared.storage.port import (
     PLAIN,
     Disposition,
+    HalfDone,
     Label,
     Progress,
     StorageError,
@@ -35,7 +36,7 @@ from shared.storage.s3.extras import Extras
 from shared.storage.s3.lanes import PART, SENDERS, Lanes
 from shared.storage.s3.signing import Presigner, Signer, open_signer
 from shared.storage.s3.trouble import clear_errors
-from shared.storage.s3.unfinished import Unfinished, abort, parts_of, unfinished_uploads
+from shared.storage.s3.unfinished import abort, parts_of, unfinished_uploads
 from shared.storage.s3.upload import Upload, Wish
 
 log = logging.getLogger(__name__)
@@ -195,40 +196,36 @@ class S3Storage:
             for found in page.get("Contents", []):
                 key = found["Key"].removeprefix(self._bucket.prefix)
                 if is_key(key):
-                    yield StoredKey(key, found["Size"], found["LastModified"].timestamp())
+                    yield StoredKey(key, found["Size"])
             if not page.get("IsTruncated"):
                 return
             fields["ContinuationToken"] = page["NextContinuationToken"]
 
-    async def discard_unfinished(self, older_than_seconds: float) -> int:
-        """See `Storage.discard_unfinished`. Uploads are kept for a day at least: they can be gone on with."""
-        return await self._call("cannot abort old uploads", self._discard_older, older_than_seconds)
+    async def half_done(self, older_than_seconds: float) -> list[HalfDone]:
+        """See `Storage.half_done`. Uploads are kept for a day at least: they can be gone on with."""
+        return await self._call("cannot list uploads", self._half_done, older_than_seconds)
 
-    def _discard_older(self, age: float) -> int:
-        copies = local.old_files(self._scratch, age)
-        for copy in copies:
-            (self._scratch / copy.key).unlink(missing_ok=True)
-        return len(copies) + sum(abort(self._bucket, upload) for upload in self._older(age))
-
-    async def half_done(self, older_than_seconds: float) -> list[StoredKey]:
-        """See `Storage.half_done`: what `discard_unfinished` would remove."""
-        return await self._call("cannot list uploads", self._look_at_older, older_than_seconds)
-
-    def _look_at_older(self, age: float) -> list[StoredKey]:
+    def _half_done(self, age: float) -> list[HalfDone]:
+        limit = datetime.now(UTC) - timedelta(seconds=max(age, self._kept_unfinished))
+        found = unfinished_uploads(self._bucket, self._bucket.prefix)
         uploads = [
-            StoredKey(
+            HalfDone(
                 upload.key.removeprefix(self._bucket.prefix),
                 sum(part.size for part in parts_of(self._bucket, upload).values()),
-                upload.begun.timestamp(),
+                upload.id,
             )
-            for upload in self._older(age)
+            for upload in found
+            if upload.begun <= limit
         ]
         return [*local.old_files(self._scratch, age), *uploads]
 
-    def _older(self, age: float) -> list[Unfinished]:
-        limit = datetime.now(UTC) - timedelta(seconds=max(age, self._kept_unfinished))
-        found = unfinished_uploads(self._bucket, self._bucket.prefix)
-        return [upload for upload in found if upload.begun <= limit]
+    async def discard(self, half: HalfDone) -> None:
+        """See `Storage.discard`."""
+        if half.upload:
+            full = self._bucket.full(half.name)
+            await self._call("cannot abort an upload", abort, self._bucket, full, half.upload)
+        else:
+            await asyncio.to_thread(local.unlink, self._scratch / half.name)
 
     async def fetch(self, key: str, target: Path) -> None:
         """See `Storage.fetch`: always a copy."""

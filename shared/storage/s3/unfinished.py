@@ -1,7 +1,6 @@
 """Uploads that were begun and not completed: S3 keeps their parts until somebody aborts them."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -70,9 +69,10 @@ def parts_of(bucket: Bucket, upload: Unfinished) -> dict[int, Part]:
     }
 
 
-def abort(bucket: Bucket, upload: Unfinished) -> bool:
-    """Give up an upload and its parts; whether it was still there."""
-    with suppress(ClientError):
-        bucket.client.abort_multipart_upload(Bucket=bucket.name, Key=upload.key, UploadId=upload.id)
-        return True
-    return False
+def abort(bucket: Bucket, key: str, upload_id: str) -> None:
+    """Give up an upload and its parts; fine when it is gone. Raises botocore's errors."""
+    try:
+        bucket.client.abort_multipart_upload(Bucket=bucket.name, Key=key, UploadId=upload_id)
+    except ClientError as error:
+        if code_of(error) != "NoSuchUpload":
+            raise

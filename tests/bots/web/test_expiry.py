@@ -15,7 +15,7 @@ from shared.models import Artifact, Passage
 from tests.bots.web.test_api import Endpoint, running
 from tests.bots.web.test_watch import ENGLISH, FILM, HTML
 from tests.bots.web.watching import add_job, page_path
-from worker.sweep import delete_expired
+from worker.sweep import Kind, sweep
 from worker.tools import Tools
 
 
@@ -54,7 +54,7 @@ async def test_links_say_that_they_have_expired_and_the_files_go(web: Endpoint) 
         )
     before = await said(web, link)
     tools = Tools(web.parts.settings, web.parts.database, web.parts.storage, None, None)  # type: ignore[arg-type]
-    assert len(await delete_expired(tools)) == 1 + len(ENGLISH)
+    assert len([each async for each in sweep(tools, [Kind.EXPIRED])]) == 1 + len(ENGLISH)
     after = await said(web, link)
     assert before == after
     assert before[0] == 410 and "This link has expired." in before[1]
