@@ -16,14 +16,12 @@ from shared.errors import ConfigError
 from shared.settings import Settings
 from shared.storage.s3.bucket import Bucket
 
-MAX_TTL = 7 * 86_400  # seconds; S3 refuses what is signed for longer
-
 
 class Signer(Protocol):
     """Makes links. `key` is the whole key, with the prefix; may ask AWS for new credentials."""
 
     def link(self, key: str, disposition: str, content_type: str, ttl_seconds: int) -> str:
-        """A link that lives `ttl_seconds` at most; `disposition` is the whole header."""
+        """A link that lives `ttl_seconds`, 7 days at most; `disposition` is the whole header."""
         ...
 
     def ends_at(self) -> datetime | None:
@@ -45,9 +43,7 @@ class Presigner:
             "ResponseContentDisposition": disposition,
             "ResponseContentType": content_type,
         }
-        return self._bucket.client.generate_presigned_url(
-            "get_object", Params=fields, ExpiresIn=max(1, min(ttl_seconds, MAX_TTL))
-        )
+        return self._bucket.client.generate_presigned_url("get_object", Params=fields, ExpiresIn=ttl_seconds)
 
     def ends_at(self) -> datetime | None:
         """See `Signer.ends_at`: when credentials do that nobody renews. A role's renew themselves."""
@@ -69,7 +65,7 @@ class CloudFront:
         """See `Signer.link`."""
         query = {"response-content-disposition": disposition, "response-content-type": content_type}
         url = f"https://{self._domain}/{quote(key)}?{urlencode(query, quote_via=quote)}"
-        ends = datetime.now(UTC) + timedelta(seconds=max(1, ttl_seconds))
+        ends = datetime.now(UTC) + timedelta(seconds=ttl_seconds)
         return self._signer.generate_presigned_url(url, date_less_than=ends)
 
     def ends_at(self) -> None:

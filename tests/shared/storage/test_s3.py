@@ -444,12 +444,6 @@ class TestLinks:
         storage.close()
         assert link.startswith(address)
 
-    async def test_none_lives_longer_than_s3_allows(self, s3: S3Storage) -> None:
-        link = await s3.external_link(
-            KEY, file_name="f", content_type="video/mp4", disposition="inline", ttl_seconds=10**7
-        )
-        assert parse_qs(urlsplit(link).query)["X-Amz-Expires"] == ["604800"]
-
     async def test_lent_credentials_are_told(
         self, open_one: OpenOne, monkeypatch: pytest.MonkeyPatch
     ) -> None:
