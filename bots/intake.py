@@ -18,14 +18,13 @@ from shared.options import Options
 from shared.outbox import Outbox
 from shared.queue import Queue
 from shared.settings import Settings
+from shared.stock import LOOKS, NotLookedAt, Stock
 from shared.storage import Storage
 from shared.telemetry import log_context
 
 log = logging.getLogger(__name__)
 
 _STORE = insert(table(Request))
-
-LOOKS = 10  # at what others do with the same link in the same instant; two are enough for one rival
 
 
 @dataclass(frozen=True)
@@ -80,11 +79,15 @@ class Intake:
 
     async def _submit(self, link: Link, options: Options, origin: Origin) -> Submitted:
         key = link_key(link, options)
+        stock = Stock(self._storage)
         for _ in range(LOOKS):
             try:
                 async with self._database.write() as session:
-                    submitted = await self._try(session, link, options, origin, key)
+                    submitted = await self._try(session, link, options, origin, key, stock)
             except IntegrityError:  # the same event arrived twice in this instant: now it can be seen
+                continue
+            except NotLookedAt as unknown:
+                await stock.look(unknown)
                 continue
             if submitted is not None:
                 self._outbox.nudge()
@@ -96,7 +99,7 @@ class Intake:
         raise LinkferryError(f"{LOOKS} looks at the same link were all out of date")
 
     async def _try(
-        self, session: AsyncSession, link: Link, options: Options, origin: Origin, key: str
+        self, session: AsyncSession, link: Link, options: Options, origin: Origin, key: str, stock: Stock
     ) -> Submitted | None:
         """One look and one write; None when the look was out of date, so look again."""
         look = await jobs.look(session, event_key=origin.event_key, link_key=key, user_key=origin.user_key)
@@ -104,29 +107,24 @@ class Intake:
             seen = await session.get_one(Request, look.seen)
             return Submitted(seen.id, seen.job_id, is_new=False)
         job = await jobs.find_reusable(session, link_key=key) if look.may_be_answered else None
+        has_ended = job is not None and not job.state.is_active
         if job is None:
             await quota.check(session, origin.user_key, self._settings)
             job_id = await self._new_job(session, link, options, origin, key, look.turn)
-        else:
-            job_id = job.id if await self._answers(session, job) else None
-        if job_id is None:
+            if job_id is None:
+                return None
+        elif has_ended and not await stock.keep(session, job.id, self._settings.retention):
             return None
+        else:
+            tracing.link(job.traceparent)
+            job_id = job.id
         request_id = new_id()
         trace = {"traceparent": tracing.current()}
         await session.execute(_STORE, {"id": request_id, "job_id": job_id, **asdict(origin), **trace})
-        if job is not None and not job.state.is_active:
-            await jobs.enqueue(session, job.id)
-            await jobs.announce(session, [job.id])
+        if has_ended:
+            await jobs.enqueue(session, job_id)
+            await jobs.announce(session, [job_id])
         return Submitted(request_id, job_id, is_new=True)
-
-    async def _answers(self, session: AsyncSession, job: Job) -> bool:
-        """Whether this job carries the link already, or has its files, which then are kept on."""
-        if not job.state.is_active:
-            if not await jobs.has_files(session, job, self._storage.exists):
-                return False
-            await jobs.prolong(session, job.id, self._settings.retention)
-        tracing.link(job.traceparent)
-        return True
 
     async def _new_job(
         self, session: AsyncSession, link: Link, options: Options, origin: Origin, key: str, turn: int

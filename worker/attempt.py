@@ -62,9 +62,7 @@ class Attempt:
         self._tools = tools
         self._settings = tools.settings
         self._database = tools.database
-        self._twins = Twins(
-            self.fence, self._options, tools.database, tools.storage, patience=tools.settings.lease
-        )
+        self._twins = Twins(self.fence, self._options, tools.database, tools.storage, tools.settings)
         self._length: float | None = None  # seconds, where the site says none
         self._passages: list[dict[str, Any]] = []  # rows of what can be searched in
         self._is_withheld = False  # something that was to be had was not this time: captions, a translation

@@ -15,7 +15,6 @@ from shared.jobs.fence import Fence, LeaseLost
 from shared.jobs.keeping import (
     expire,
     expired,
-    has_files,
     mark_deleted,
     orphans,
     queued_ids,
@@ -23,7 +22,7 @@ from shared.jobs.keeping import (
     requeue_expired,
     revoke,
 )
-from shared.jobs.making import Look, enqueue, find_reusable, insert, look, prolong
+from shared.jobs.making import Look, enqueue, find_reusable, insert, look, prolong, stored
 from shared.jobs.reading import (
     Pace,
     get,
@@ -80,7 +79,6 @@ __all__ = [
     "flagged",
     "get",
     "get_many",
-    "has_files",
     "identify",
     "insert",
     "join",
@@ -105,5 +103,6 @@ __all__ = [
     "revoke",
     "set_aside",
     "state_of",
+    "stored",
     "traces",
 ]

@@ -135,9 +135,14 @@ async def enqueue(session: AsyncSession, *job_ids: UUID) -> None:
         await session.execute(_ENQUEUE, {"id": new_id(), "job_id": job_id})
 
 
-async def prolong(session: AsyncSession, job_id: UUID, seconds: float) -> None:
-    """Somebody asked for the files again: keep them as long as new ones."""
+async def stored(session: AsyncSession, job_id: UUID) -> dict[UUID, str]:
+    """The files of a finished job, by id: their storage keys."""
+    mine = select(Artifact.id, Artifact.storage_key).where(Artifact.job_id == job_id)
+    return {file.id: file.storage_key for file in await session.execute(mine)}
+
+
+async def prolong(session: AsyncSession, job_id: UUID, seconds: float) -> int:
+    """Somebody asked for the files again: keep them as long as new ones; returns how many are still there."""
     mine = update(Artifact).where(Artifact.job_id == job_id, Artifact.deleted_at.is_(None))
-    await session.execute(
-        mine.values(expires_at=db_now(seconds)).execution_options(synchronize_session=False)
-    )
+    kept = mine.values(expires_at=db_now(seconds)).returning(Artifact.id)
+    return len((await session.scalars(kept.execution_options(synchronize_session=False))).all())

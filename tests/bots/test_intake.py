@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
+import shared.stock
 from bots.intake import Intake, Origin, Submitted
 from shared import jobs
 from shared.database import Database, db_now
@@ -20,30 +21,12 @@ from shared.outbox import Outbox
 from shared.queue import EmbeddedQueue
 from shared.retry import Verdict
 from shared.storage import StorageError
-from shared.storage.local import LocalStorage
+from tests.cellar import Cellar
 from tests.shared.conftest import SETTINGS, claim, finish, load
+from tests.subjects import recorded
 
 SHORT, LONG = "https://a.example/short", "https://a.example/long"
 PATIENCE = 60.0  # seconds until a test gives up
-
-
-class Cellar(LocalStorage):
-    """Has whatever it is asked for, unless a test says otherwise."""
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
-        self.asked = asyncio.Event()
-        self.answers = asyncio.Event()
-        self.answers.set()
-        self.has_it: bool | StorageError = True
-
-    async def exists(self, key: str) -> bool:
-        """See `Storage.exists`."""
-        self.asked.set()
-        await self.answers.wait()
-        if isinstance(self.has_it, StorageError):
-            raise self.has_it
-        return self.has_it
 
 
 class Office:
@@ -72,6 +55,20 @@ class Office:
             assert twin is not None
             await jobs.join(session, second, twin.id)
         return first
+
+    async def fetched(self, link: str, seconds: float = 3600) -> Fence:
+        """A job that somebody asked for, done; its file lives so long."""
+        await self.ask(link)
+        fence = await claim(self.database)
+        await finish(self.database, fence, seconds)
+        return fence
+
+    async def live(self, seconds: float) -> bool:
+        """Whether every file lives so long from now."""
+        async with self.database.read() as session:
+            return not (
+                await session.scalars(select(Artifact).where(Artifact.expires_at < db_now(seconds)))
+            ).all()
 
     async def deleted(self) -> list[bool]:
         """Of each file, whether it counts as deleted."""
@@ -130,3 +127,58 @@ async def test_a_link_whose_job_joined_another_is_answered_also_when_that_one_ha
     again = await office.ask(LONG, "cy")
     assert (await load(office.database, again.job_id)).state is JobState.QUEUED
     assert (await office.ask(LONG, "di")).job_id == again.job_id
+
+
+async def test_others_can_write_while_the_storage_thinks(office: Office) -> None:
+    done = await office.fetched(SHORT)
+    office.cellar.answers.clear()
+    async with asyncio.timeout(PATIENCE):
+        asking = asyncio.create_task(office.ask(SHORT, "bob"))
+        await office.cellar.asked.wait()
+        other = await office.ask(LONG, "cy")
+        office.cellar.answers.set()
+        assert (await asking).job_id == done.job_id
+    assert other.job_id != done.job_id
+
+
+async def test_files_that_somebody_asks_for_again_are_kept_as_long_as_new_ones(office: Office) -> None:
+    await office.fetched(SHORT, seconds=60)
+    await office.ask(SHORT, "bob")
+    assert await office.live(SETTINGS.retention - 60)
+
+
+async def test_files_that_somebody_removed_are_fetched_again_and_are_marked(office: Office) -> None:
+    done = await office.fetched(SHORT)
+    office.cellar.has_it = False
+    again = await office.ask(SHORT, "bob")
+    assert again.job_id != done.job_id
+    assert await office.deleted() == [True]
+
+
+async def test_files_taken_back_while_the_storage_thinks_are_fetched_again(office: Office) -> None:
+    done = await office.fetched(SHORT)
+    office.cellar.answers.clear()
+    async with asyncio.timeout(PATIENCE):
+        asking = asyncio.create_task(office.ask(SHORT, "bob"))
+        await office.cellar.asked.wait()
+        async with office.database.write() as session:
+            await jobs.revoke(session, done.job_id)
+        office.cellar.answers.set()
+        again = await asking
+    assert again.job_id != done.job_id
+    assert (await load(office.database, again.job_id)).state is JobState.QUEUED
+
+
+@pytest.mark.parametrize("how", ["refuses", "hangs"])
+async def test_while_the_storage_is_away_the_word_of_the_database_counts(
+    office: Office, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    done = await office.fetched(SHORT)
+    monkeypatch.setattr(shared.stock, "PATIENCE", 0.05)
+    office.cellar.has_it = StorageError("away")
+    if how == "hangs":
+        office.cellar.answers.clear()
+    with recorded() as lines:
+        assert (await office.ask(SHORT, "bob")).job_id == done.job_id
+    assert any("the storage is away" in line.getMessage() for line in lines)
+    assert await office.deleted() == [False]

@@ -21,6 +21,7 @@ from shared.options import Options
 from shared.outbox import Outbox
 from shared.queue import EmbeddedQueue
 from shared.settings import Settings
+from shared.stock import Stock
 from shared.storage.local import LocalStorage
 from tests.services import postgres, postgres_url
 
@@ -38,8 +39,8 @@ class Office:
     def __init__(self, database: Database, folder: Path) -> None:
         self.database = database
         self._queue = EmbeddedQueue()
-        storage = LocalStorage(folder)
-        self._intake = Intake(database, Outbox(database, self._queue), storage, SETTINGS)
+        self._storage = LocalStorage(folder)
+        self._intake = Intake(database, Outbox(database, self._queue), self._storage, SETTINGS)
 
     async def ask(self, who: str) -> Submitted:
         """Somebody sends the link."""
@@ -48,9 +49,9 @@ class Office:
     @asynccontextmanager
     async def asking(self, who: str) -> AsyncIterator[Submitted]:
         """Somebody sends the link; committed when the block ends."""
-        key = link_key(LINK, OPTIONS)
+        key, origin, stock = link_key(LINK, OPTIONS), Origin(PLATFORM, who, who, who), Stock(self._storage)
         async with self.database.write() as session:
-            asked = await self._intake._try(session, LINK, OPTIONS, Origin(PLATFORM, who, who, who), key)
+            asked = await self._intake._try(session, LINK, OPTIONS, origin, key, stock)
             assert asked is not None
             yield asked
 
