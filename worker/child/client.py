@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -27,6 +27,7 @@ from worker.child.protocol import (
     Reply,
     StreamFile,
 )
+from worker.media.answer import Answer
 
 _T = TypeVar("_T")
 _MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
@@ -40,6 +41,7 @@ class ChildCrashed(LinkferryError):
 class Child:
     """One job's process. Every method raises JobError for what went wrong with the job, ChildCrashed else.
 
+    Every path in an answer is that of a file in the work folder: a child could name one of the worker's.
     A call that is cancelled or runs into a limit ends the process group; the child is of no more use then.
     """
 
@@ -60,6 +62,7 @@ class Child:
 
     async def hello(self, work_dir: Path, cookie_file: Path | None) -> None:
         """Tell the child where to work and its limits; `ChildServer.open` has done it."""
+        self._work_dir = work_dir
         cookies = _absolute(cookie_file) if cookie_file else None
         await self._ask(Hello(work_dir=_absolute(work_dir), limits=self._limits, cookie_file=cookies))
 
@@ -84,9 +87,12 @@ class Child:
         reply = await self._ask(Extras())
         return Path(reply.thumbnail) if reply.thumbnail else None, Path(_promised(reply.info))
 
-    async def look(self, files: Sequence[StreamFile]) -> tuple[dict[str, Any], ...]:
+    async def look(self, files: Sequence[StreamFile]) -> tuple[Answer, ...]:
         """What ffprobe would say about each of the downloaded files."""
-        return _promised((await self._ask(Look(paths=tuple(file.path for file in files)))).looks)
+        looks = _promised((await self._ask(Look(paths=tuple(file.path for file in files)))).looks)
+        if len(looks) != len(files):
+            raise ChildCrashed(f"the child looked at {len(files)} files and told of {len(looks)}")
+        return looks
 
     async def _ask(self, call: Call, on_progress: Callable[[Progress], None] | None = None) -> Reply:
         try:
@@ -97,6 +103,7 @@ class Child:
                     break
                 if on_progress is not None:
                     on_progress(message)
+            _check_paths(message, self._work_dir)
         except BaseException:
             await self._kill()
             raise
@@ -150,3 +157,17 @@ def _promised(value: _T | None) -> _T:
     if value is None:
         raise ChildCrashed("the child's answer lacks what was asked for")
     return value
+
+
+def _check_paths(reply: Reply, work_dir: Path) -> None:
+    """Raise ChildCrashed unless everything that the answer names is a file in this folder, link or not."""
+    named = [*(file.path for file in reply.files or ()), *(track.path for track in reply.captions or ())]
+    named += [path for path in (reply.thumbnail, reply.info) if path is not None]
+    for path in named:
+        try:
+            real = Path(path).resolve()
+            is_own = real.is_relative_to(work_dir.resolve()) and real.is_file()
+        except (OSError, ValueError, RuntimeError):  # no path, or links in a circle
+            is_own = False
+        if not is_own:
+            raise ChildCrashed(f"the child named {path!r}, which is no file of its own")

@@ -1,6 +1,6 @@
 """A look at a downloaded file by libav, which ffprobe is made of: 8 ms here, 70 in a process of its own.
 
-The answer has ffprobe's own form, so that one place reads both. What does not look right here is looked at
+The answer has the form of ffprobe's, so that one place reads both. What does not look right here is looked at
 again by ffprobe, whose word counts: see `worker.media.check.trust`.
 """
 
@@ -13,9 +13,11 @@ import av
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
-from av.stream import Disposition, Stream
+from av.stream import Disposition as Flags
+from av.stream import Stream
 
 from shared.errors import Code, JobError
+from worker.media.answer import Answer, Disposition, FormatAnswer, FormatTags, FrameAnswer, StreamAnswer
 from worker.media.probe import END_PACKETS, PAST_THE_END, START_PACKETS
 from worker.media.process import DEMUXERS, file_url
 
@@ -24,7 +26,7 @@ _ONLY_THIS_FILE = {"protocol_whitelist": "file", "format_whitelist": DEMUXERS}
 _DECODED = ("video", "audio")
 
 
-def look(path: Path) -> dict[str, Any]:
+def look(path: Path) -> Answer:
     """What ffprobe would say about a file in `worker.media.probe`. Raises JobError(BROKEN_FILE)."""
     try:
         with av.open(file_url(path), options=_ONLY_THIS_FILE, metadata_errors="replace") as container:
@@ -35,7 +37,7 @@ def look(path: Path) -> dict[str, Any]:
         raise JobError(Code.BROKEN_FILE, f"{path.name}: {error}") from error
 
 
-def _answer(container: InputContainer) -> dict[str, Any]:
+def _answer(container: InputContainer) -> Answer:
     for stream in container.streams:
         if stream.codec_context is not None:
             stream.codec_context.thread_count = 1
@@ -46,34 +48,30 @@ def _answer(container: InputContainer) -> dict[str, Any]:
         frames += _frames(container, END_PACKETS)
     except FFmpegError:  # no way to the end: then nothing was decoded there
         pass
-    return {
-        "format": {
-            "format_name": container.format.name,
-            "duration": _seconds(container.duration),
-            "start_time": _seconds(container.start_time),
-            "tags": {"major_brand": container.metadata.get("major_brand", "")},
-        },
-        "streams": streams,
-        "frames": [{"best_effort_timestamp_time": time} for time in frames],
-    }
+    return Answer(
+        format=FormatAnswer(
+            format_name=container.format.name,
+            duration=_seconds(container.duration),
+            start_time=_seconds(container.start_time),
+            tags=FormatTags(major_brand=container.metadata.get("major_brand", "")),
+        ),
+        streams=tuple(streams),
+        frames=tuple(FrameAnswer(best_effort_timestamp_time=time) for time in frames),
+    )
 
 
 def _seconds(time: int | None) -> float | None:
     return None if time is None else time / av.time_base
 
 
-def _stream(stream: Stream) -> dict[str, Any]:
+def _stream(stream: Stream) -> StreamAnswer:
     context: Any = stream.codec_context
-    codec = {} if context is None else {"codec_name": context.codec.canonical_name}
     names = {"video": ("width", "height", "has_b_frames"), "audio": ("channels",)}.get(stream.type, ())
-    return {
-        **codec,
-        **{name: getattr(context, name) for name in names if context is not None},
-        "index": stream.index,
-        "codec_type": stream.type,
-        "disposition": {"attached_pic": int(Disposition.attached_pic in stream.disposition)},
-        "tags": {"language": stream.language},
-    }
+    said = {name: getattr(context, name) for name in names if context is not None}
+    if context is not None:
+        said["codec_name"] = context.codec.canonical_name
+    cover = Disposition(attached_pic=Flags.attached_pic in stream.disposition)
+    return StreamAnswer(index=stream.index, codec_type=stream.type, disposition=cover, **said)
 
 
 def _frames(container: InputContainer, packets: int) -> Iterator[float]:

@@ -6,12 +6,13 @@ a time, in order. Python objects never cross the pipe.
 """
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from shared.errors import Code
 from shared.options import Frozen, Options
+from worker.media.answer import Answer
 
 MAX_LINE = 4 * 1024 * 1024  # bytes; longer lines end the child
 
@@ -189,7 +190,7 @@ class Reply(Frozen):
     captions: tuple[CaptionFile, ...] | None = None
     thumbnail: str | None = None
     info: str | None = None
-    looks: tuple[dict[str, Any], ...] | None = None
+    looks: tuple[Answer, ...] | None = None
     error: Failed | None = None
 
 

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from shared.errors import Code, JobError
 from shared.options import Options
+from worker.media.answer import Answer
 from worker.media.layout import read_layout
 from worker.media.plan import CONTAINERS
 from worker.media.probe import (
@@ -49,7 +49,7 @@ async def verify(
     return info
 
 
-async def trust(path: Path, answer: dict[str, Any]) -> None:
+async def trust(path: Path, answer: Answer) -> None:
     """Take the word of whoever looked at a local file before, in ffprobe's form, when all of it looks right.
 
     A file is refused on ffprobe's word only: nothing is remembered otherwise, so `inspect` asks it.

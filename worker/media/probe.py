@@ -1,16 +1,17 @@
 """Look at a media file: one ffprobe call that also decodes a few frames at its start and its end."""
 
 import asyncio
-import json
 import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+
+from pydantic import ValidationError
 
 from shared.errors import Code, JobError
+from worker.media.answer import Answer, FormatAnswer, FrameAnswer, StreamAnswer
 from worker.media.layout import Layout, read_layout
 from worker.media.process import DEMUXERS, PROTOCOLS, file_url, run
 
@@ -18,11 +19,12 @@ START_PACKETS = 3  # more than one: the first packets of AAC and Opus decode to 
 HIDDEN_PACKETS = 200  # a cut mp4 may begin with seconds that are decoded but never shown
 END_PACKETS = 12
 PAST_THE_END = 10_000_000  # seconds; a seek there lands on the last keyframe
+PATIENCE = 60.0  # seconds an answer may take; a usual one takes a tenth
 _MAX_OUTPUT = 1024 * 1024
 _ENTRIES = (
     "format=format_name,duration,start_time:format_tags=major_brand"
     ":stream=index,codec_type,codec_name,width,height,channels,has_b_frames"
-    ":stream_disposition=attached_pic:stream_tags=language"
+    ":stream_disposition=attached_pic"
     ":frame=best_effort_timestamp_time"
 )
 
@@ -46,7 +48,6 @@ class Stream:
     width: int | None = None
     height: int | None = None
     channels: int | None = None
-    language: str | None = None
     delayed: bool = False
 
 
@@ -82,7 +83,7 @@ _remembered: OrderedDict[tuple[str, int, int, int], MediaInfo] = OrderedDict()
 
 
 async def inspect(path: Path) -> MediaInfo:
-    """Look at a local file. Raises JobError(BROKEN_FILE) when it is empty or no media file.
+    """Look at a local file. Raises JobError: BROKEN_FILE when it is empty or no media file, STALLED.
 
     The answer is remembered for as long as the file stays the same, so that a download which needs no
     conversion costs one ffprobe call in all, not one per stage.
@@ -129,9 +130,10 @@ async def keyframe_at(info: MediaInfo, stream: Stream, seconds: float) -> float 
         *("-read_intervals", f"{seconds + info.start_time:.6f}%+#1"),
         *("-show_entries", "packet=pts_time,flags"),
     )
-    packet: dict[str, str] = next(iter(answer.get("packets", ())), {})
-    time = _number(packet.get("pts_time"))
-    return None if time is None or "K" not in packet.get("flags", "") else time - info.start_time
+    if not answer.packets or "K" not in answer.packets[0].flags:
+        return None
+    time = answer.packets[0].pts_time
+    return None if time is None else time - info.start_time
 
 
 async def first_frame(info: MediaInfo) -> float | None:
@@ -141,64 +143,64 @@ async def first_frame(info: MediaInfo) -> float | None:
         *("-read_intervals", f"%+#{HIDDEN_PACKETS}"),
         *("-show_entries", "frame=best_effort_timestamp_time"),
     )
-    times = (_number(frame.get("best_effort_timestamp_time")) for frame in answer.get("frames", ()))
-    first = next((time for time in times if time is not None), None)
-    return None if first is None else first - info.start_time
+    return next(iter(_times(answer.frames, info.start_time)), None)
 
 
-def describe(path: Path, size: int, answer: dict[str, Any], layout: Layout) -> MediaInfo:
+def describe(path: Path, size: int, answer: Answer, layout: Layout) -> MediaInfo:
     """Put what ffprobe answered and what the bytes say into one value."""
-    form = answer.get("format", {})
-    names = tuple(str(form.get("format_name", "")).split(","))
-    frames = (_number(frame.get("best_effort_timestamp_time")) for frame in answer.get("frames", ()))
-    start = _number(form.get("start_time")) or 0.0
+    start = answer.format.start_time or 0.0
     return MediaInfo(
         path=path,
         size=size,
-        container=_container(names, form.get("tags", {}).get("major_brand", ""), layout),
-        names=names,
-        streams=tuple(_stream(item) for item in answer.get("streams", ())),
-        duration=_number(form.get("duration")),
+        container=_container(answer.format, layout),
+        names=tuple(answer.format.format_name.split(",")),
+        streams=tuple(_stream(stream) for stream in answer.streams),
+        duration=answer.format.duration,
         start_time=start,
         faststart=layout.faststart,
         fragmented=layout.fragmented,
         whole=layout.whole,
         sealed=layout.sealed,
-        decoded=tuple(time - start for time in frames if time is not None),
+        decoded=_times(answer.frames, start),
     )
 
 
-def _container(names: Sequence[str], brand: str, layout: Layout) -> str:
+def _container(form: FormatAnswer, layout: Layout) -> str:
+    names = form.format_name.split(",")
     if "mp4" in names:
-        return "mov" if brand.startswith("qt") else "mp4"
+        return "mov" if form.tags.major_brand.startswith("qt") else "mp4"
     if "matroska" in names:
         return "webm" if layout.doc_type == "webm" else "mkv"
     return names[0]
 
 
-def _stream(item: dict[str, Any]) -> Stream:
-    kind = {"video": Kind.VIDEO, "audio": Kind.AUDIO}.get(item.get("codec_type", ""), Kind.OTHER)
-    if kind is Kind.VIDEO and item.get("disposition", {}).get("attached_pic"):
+def _stream(said: StreamAnswer) -> Stream:
+    kind = {"video": Kind.VIDEO, "audio": Kind.AUDIO}.get(said.codec_type, Kind.OTHER)
+    if kind is Kind.VIDEO and said.disposition.attached_pic:
         kind = Kind.PICTURE
-    language = item.get("tags", {}).get("language")
     return Stream(
-        index=item["index"],
+        index=said.index,
         kind=kind,
-        codec=item.get("codec_name", "unknown"),
-        width=item.get("width"),
-        height=item.get("height"),
-        channels=item.get("channels"),
-        language=None if language == "und" else language,
-        delayed=bool(item.get("has_b_frames")),
+        codec=said.codec_name,
+        width=said.width,
+        height=said.height,
+        channels=said.channels,
+        delayed=said.has_b_frames > 0,
     )
 
 
-async def _look(path: Path) -> dict[str, Any]:
+def _times(frames: Sequence[FrameAnswer], start: float) -> tuple[float, ...]:
+    """When frames are shown, in seconds from the start of the file."""
+    times = (frame.best_effort_timestamp_time for frame in frames)
+    return tuple(time - start for time in times if time is not None)
+
+
+async def _look(path: Path) -> Answer:
     intervals = f"%+#{START_PACKETS},{PAST_THE_END}%+#{END_PACKETS}"
     return await _probe(path, "-threads", "1", "-read_intervals", intervals, "-show_entries", _ENTRIES)
 
 
-async def _probe(path: Path, *args: str) -> dict[str, Any]:
+async def _probe(path: Path, *args: str) -> Answer:
     output = bytearray()
 
     def collect(data: bytes) -> None:
@@ -207,17 +209,11 @@ async def _probe(path: Path, *args: str) -> dict[str, Any]:
             raise JobError(Code.BROKEN_FILE, f"ffprobe has too much to say about {path.name}")
 
     guard = ("-v", "error", "-protocol_whitelist", PROTOCOLS, "-format_whitelist", DEMUXERS)
-    await run("ffprobe", (*guard, *args, "-of", "json=c=1", "-i", file_url(path)), collect)
     try:
-        answer: dict[str, Any] = json.loads(output)
-    except ValueError as error:
-        raise JobError(Code.BROKEN_FILE, f"ffprobe's answer about {path.name} is no JSON") from error
-    return answer
-
-
-def _number(value: object) -> float | None:
-    """ffprobe writes numbers as text, and N/A for none."""
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return None
+        async with asyncio.timeout(PATIENCE):
+            await run("ffprobe", (*guard, *args, "-of", "json=c=1", "-i", file_url(path)), collect)
+        return Answer.model_validate_json(output)
+    except TimeoutError as error:
+        raise JobError(Code.STALLED, f"ffprobe took too long over {path.name}") from error
+    except ValidationError as error:
+        raise JobError(Code.BROKEN_FILE, f"ffprobe's answer about {path.name} is none") from error

@@ -10,7 +10,7 @@ import pytest
 from shared.errors import Code, JobError
 from shared.options import Clip, MediaFormat, Options
 from tests.worker.media.conftest import DURATION, MakeSample, media
-from worker.media import Kind, check, convert, inspect, plan, verify
+from worker.media import Kind, check, convert, inspect, plan, probe, process, verify
 from worker.media.convert import arguments
 from worker.media.process import run
 
@@ -154,6 +154,27 @@ def test_junk_behind_an_mp4_is_harmless(sample: MakeSample, tmp_path: Path) -> N
     path = tmp_path / "junk.mp4"
     path.write_bytes(sample("h264-aac.mp4").read_bytes() + b"\xff\xff\xff\x00junkjunk")
     assert asyncio.run(inspect(path)).whole
+
+
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ("sleep 60", Code.STALLED),
+        ("echo nonsense", Code.BROKEN_FILE),
+        ("""echo '{"streams": [{}]}'""", Code.BROKEN_FILE),
+        ("""echo '{"format": {"duration": "nan"}}'""", Code.BROKEN_FILE),
+    ],
+)
+async def test_an_ffprobe_that_hangs_or_says_nonsense_ends_the_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, code: Code
+) -> None:
+    path = tmp_path / "video.mp4"
+    path.write_bytes(b"video")
+    monkeypatch.setattr(process, "_command", lambda _tool: ("sh", "-c", script))
+    monkeypatch.setattr(probe, "PATIENCE", 0.2 if code is Code.STALLED else 60.0)
+    with pytest.raises(JobError) as caught:
+        await inspect(path)
+    assert caught.value.code is code
 
 
 class Listener:
