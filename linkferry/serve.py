@@ -24,6 +24,7 @@ from shared.health import NEEDS
 from shared.lock import worker_lock
 from shared.monitor import Monitor
 from shared.settings import Settings
+from worker.room import make_room
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ async def _run(
             stack.enter_context(stop_on_signal(lambda: me and me.cancel()))
             if with_worker and settings.is_embedded:
                 _hold(stack, settings)
+                await asyncio.to_thread(make_room, settings)
             # The port comes first: when somebody else has it, nothing has been started that has to end.
             sockets = stack.enter_context(listening(settings)) if with_web else []
             if settings.metrics_port:  # it answers also while the broker is waited for, and to the very end

@@ -87,7 +87,7 @@ class Settings(BaseSettings):
         "linkferry/",
         pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*/)*$",
         max_length=200,
-        description="Linkferry's own part of the bucket: what it does not know there it deletes.",
+        description="Linkferry's own part of the bucket: uploads that are begun there and left it gives up.",
     )
     s3_endpoint_url: str = Field("", description="An S3-compatible server. Empty: AWS.")
     aws_region: str = Field("", description="The bucket's region. Empty: AWS_REGION's.")

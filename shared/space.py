@@ -1,5 +1,6 @@
 """Room on the disks that files pass through: the work folders', and local storage's."""
 
+import errno
 import os
 import shutil
 from contextlib import suppress
@@ -25,6 +26,11 @@ def free_bytes(folder: Path) -> int | None:
 def free(settings: Settings) -> int | None:
     """Bytes that are free where there is least room; None where nobody can tell."""
     return min((free for place in places(settings) if (free := free_bytes(place)) is not None), default=None)
+
+
+def is_out(error: BaseException) -> bool:
+    """Whether it says that a disk, or a quota on it, is full."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def left(settings: Settings) -> int | None:

@@ -25,10 +25,9 @@ def work_dir(settings: Settings, job_id: UUID) -> Path:
 def work_folders(settings: Settings) -> list[tuple[UUID, Path]]:
     """All folders of jobs, with the id of the job; the youngest job's last."""
     found: list[tuple[UUID, Path]] = []
-    if settings.work_folder.is_dir():
-        for path in settings.work_folder.iterdir():
-            with suppress(ValueError):  # somebody else's
-                found.append((UUID(path.name.partition(".")[0]), path))
+    for path in settings.work_folder.glob("*"):
+        with suppress(ValueError):  # somebody else's
+            found.append((UUID(path.name.partition(".")[0]), path))
     return sorted(found)
 
 

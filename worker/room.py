@@ -1,19 +1,21 @@
 """Room on the disks: jobs start only while there is some, and the youngest gives its own back when it ends.
 
+Where none runs, those that wait for their next attempt lose what they have: else nobody could ever take them.
+
 A disk that is full takes down more than one job: the database, the log and the next upload are on it, too. So
 a reserve stays free. A worker without room takes nothing, and leaves what waits to workers on other machines.
 """
 
 import asyncio
 import logging
-import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from shared import space
 from shared.errors import Code, JobError
 from shared.settings import Settings
+from worker.folders import empty, remove_unused, work_folders
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,9 @@ class Room:
         """Look until cancelled; while it is short, have one job after the other give its room back."""
         while True:
             await self.look()
-            if self.is_short and self._holders and not any(asked.is_set() for asked in self._holders):
+            if self.is_short and not self._holders:
+                await asyncio.to_thread(make_room, self._settings)
+            elif self.is_short and not any(asked.is_set() for asked in self._holders):
                 self._holders[-1].set()
             await asyncio.sleep(LOOK_INTERVAL)
 
@@ -79,12 +83,16 @@ class Room:
                 waiting = group.create_task(_give_back(asked))
                 try:
                     yield
+                except* OSError as errors:
+                    if errors.subgroup(space.is_out):
+                        raise JobError(Code.DISK_FULL, repr(errors)) from errors
+                    raise
                 finally:
                     waiting.cancel()
         except* JobError as errors:
             await self.look()
             if self.is_short and errors.subgroup(lambda error: _is_full(error)):
-                await asyncio.to_thread(_empty, folder)
+                await asyncio.to_thread(empty, folder)
             raise
         finally:
             self._holders.remove(asked)
@@ -99,9 +107,15 @@ def _is_full(error: BaseException) -> bool:
     return isinstance(error, JobError) and error.code is Code.DISK_FULL
 
 
-def _empty(folder: Path) -> None:
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+def make_room(settings: Settings) -> None:
+    """While less than the reserve is free, remove folders in which nobody works, the youngest job's first.
+
+    Also for a service that has not begun: on a disk with nothing free SQLite cannot even be opened.
+    """
+    for _, folder in reversed(work_folders(settings)):
+        left = space.left(settings)
+        if left is None or left >= 0:
+            return
+        with suppress(OSError):  # the sweep will say so
+            if remove_unused(folder):
+                log.warning("removed the unfinished files of %s, because the disk is full", folder.name)

@@ -15,6 +15,7 @@ from stat import S_ISREG
 from tempfile import TemporaryFile
 from uuid import uuid4
 
+from shared import space
 from shared.errors import Code, JobError
 from shared.storage.port import (
     PLAIN,
@@ -203,7 +204,7 @@ def clear_errors(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if space.is_out(error):
             raise JobError(Code.DISK_FULL, f"{what}: {error.strerror}") from error
         raise StorageError(f"{what}: {error.strerror or error}") from error
 

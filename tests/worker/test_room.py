@@ -1,8 +1,12 @@
 """A disk that runs full: jobs make way in words, nothing half is kept, and all goes on once there is room."""
 
+import asyncio
+import errno
+import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -20,7 +24,9 @@ from shared.settings import Settings
 from tests.journeys.service import Service, open_service, settings_for, slowly, until
 from tests.site.server import MediaSite
 from worker.child import ChildServer
-from worker.room import Room
+from worker.folders import LOCK, own_folder, work_dir
+from worker.room import Room, make_room
+from worker.supervise import main_cause
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -83,7 +89,8 @@ async def nothing_is_kept(service: Service) -> bool:
     async with service.parts.database.read() as session:
         artifacts = (await session.scalars(select(Artifact))).all()
     folders = (service.data_dir / "work", service.data_dir / "files")
-    return not artifacts and not any(path.is_file() for folder in folders for path in folder.rglob("*"))
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file() and path.name != LOCK]
+    return not artifacts and not files
 
 
 @pytest.mark.slow
@@ -185,6 +192,85 @@ async def test_what_a_job_has_already_is_room_of_its_own(
     assert await watched.left_for(tmp_path) == 600
     free[0] = 7
     assert await watched.left_for(tmp_path) == 500
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+async def test_a_full_disk_that_our_own_writes_meet_is_one_and_the_folder_is_emptied(
+    room: tuple[Room, list[int | None]], tmp_path: Path, number: int
+) -> None:
+    watched, free = room
+    free[0] = 0
+    (tmp_path / "media.part").touch()
+
+    async def write() -> None:
+        raise OSError(number, os.strerror(number))
+
+    with pytest.raises(ExceptionGroup) as raised:
+        async with watched.held(tmp_path), asyncio.TaskGroup() as group:
+            group.create_task(write())
+    cause = main_cause(raised.value)
+    assert isinstance(cause, JobError) and cause.code is Code.DISK_FULL
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_other_errors_of_our_own_writes_are_what_they_are(
+    room: tuple[Room, list[int | None]], tmp_path: Path
+) -> None:
+    watched, free = room
+    free[0] = 0
+    (tmp_path / "media.part").touch()
+    with pytest.raises(ExceptionGroup) as raised:
+        async with watched.held(tmp_path):
+            raise PermissionError(errno.EACCES, "Permission denied")
+    assert isinstance(main_cause(raised.value), PermissionError)
+    assert (tmp_path / "media.part").exists()
+
+
+@pytest.fixture
+def waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Settings, list[Path]]:
+    """A disk that is full of what three queued jobs have; their folders, the youngest job's last."""
+    settings = Settings(_env_file=None, data_dir=tmp_path, disk_reserve_gb=1)
+    folders = [work_dir(settings, UUID(int=number)) for number in (1, 2, 3)]
+    for folder in folders:
+        with own_folder(folder):
+            (folder / "media.part").write_bytes(b"x" * 1000)
+    free = 10**9 + 2500  # without them: one of the three is in the reserve's way
+    monkeypatch.setattr(space, "free_bytes", lambda _: free - space.size_of(settings.work_folder))
+    return settings, folders
+
+
+async def test_where_nothing_runs_the_youngest_that_wait_make_room(
+    waiting: tuple[Settings, list[Path]],
+) -> None:
+    settings, folders = waiting
+    make_room(settings)
+    assert [folder.exists() for folder in folders] == [True, True, False]
+    make_room(settings)
+    assert folders[1].exists()
+
+
+async def test_a_worker_without_jobs_does_not_lock_itself_out_of_a_full_disk(
+    waiting: tuple[Settings, list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, folders = waiting
+    monkeypatch.setattr(worker.room, "LOOK_INTERVAL", 0.01)
+    room = Room(settings)
+    await room.look()
+    assert room.is_short
+    watching = asyncio.create_task(room.watch())
+    async with asyncio.timeout(60):
+        await room.wait()
+    watching.cancel()
+    assert sum(folder.exists() for folder in folders) == 2
+
+
+async def test_folders_in_which_somebody_works_make_no_room(
+    waiting: tuple[Settings, list[Path]],
+) -> None:
+    settings, folders = waiting
+    with own_folder(folders[2]):
+        make_room(settings)
+        assert [folder.exists() for folder in folders] == [True, False, True]
 
 
 async def test_other_failures_leave_the_folder_as_it_is(
