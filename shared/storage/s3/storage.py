@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 
 CALLERS = 80  # threads at most: one for each of 64 jobs that store at once, and some for short questions
 KEPT_UNFINISHED = 86_400  # seconds that the parts of a crashed upload wait for somebody to go on
+KEPT_COPY = 3600  # seconds; who reads a copy for longer has opened it
 
 PAGE = 1000  # keys; S3 lists no more at once
 
@@ -60,12 +61,17 @@ class S3Storage:
         part: int = PART,
         kept_unfinished: float = KEPT_UNFINISHED,
         scratch: Path | None = None,
+        reserve: int = 0,
     ) -> None:
-        """`scratch` is a folder for copies that are at hand for a while; by default the system's."""
+        """`scratch` is a folder for copies that are at hand for a while, by default the system's.
+
+        They leave `reserve` bytes free there.
+        """
         self._bucket = bucket
         self._signer = signer or Presigner(bucket)
         self._kept_unfinished = kept_unfinished
         self._scratch = scratch or Path(gettempdir(), "linkferry")
+        self._reserve = reserve
         self._extras = Extras()
         self._callers = ThreadPoolExecutor(CALLERS, "s3")
         self._senders = ThreadPoolExecutor(SENDERS, "s3-part")
@@ -75,7 +81,8 @@ class S3Storage:
     def of(cls, settings: Settings) -> "S3Storage":
         """The storage of the settings. Raises ConfigError. Asks nothing of S3; takes 0.2 s of a thread."""
         bucket = open_bucket(settings)
-        return cls(bucket, open_signer(settings, bucket), scratch=settings.scratch_folder)
+        signer = open_signer(settings, bucket)
+        return cls(bucket, signer, scratch=settings.scratch_folder, reserve=settings.disk_reserve)
 
     async def check(self) -> None:
         """Raises BucketMisconfigured when something must be changed, StorageError when S3 is away."""
@@ -229,33 +236,31 @@ class S3Storage:
 
     async def fetch(self, key: str, target: Path) -> None:
         """See `Storage.fetch`: always a copy."""
-        download = Download(self._bucket, check_key(key))
+        await self._fetch(key, target)
+
+    async def _fetch(self, key: str, target: Path, reserve: int = 0) -> None:
+        download = Download(self._bucket, check_key(key), reserve)
         try:
-            await self._call(f"cannot fetch {key}", self._fetch, download, target)
+            await self._call(f"cannot fetch {key}", download.run, target)
         except asyncio.CancelledError:
             download.stop()
             raise
 
-    def _fetch(self, download: Download, target: Path) -> None:
-        temporary = target.with_name(f".{uuid4().hex}.part")
-        what = f"cannot place {target.name!r} in {target.parent}"
-        with local.clear_errors(what), clear_errors(what, self._bucket.name):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                download.run(temporary)
-                temporary.replace(target)
-            finally:
-                temporary.unlink(missing_ok=True)
-
     @asynccontextmanager
     async def at_hand(self, key: str) -> AsyncIterator[Path]:
-        """See `Storage.at_hand`: a copy, that an hour after a crash is swept away."""
+        """See `Storage.at_hand`: a copy. One that a crash left is swept away, or goes with the next."""
         copy = self._scratch / uuid4().hex
+        await asyncio.to_thread(self._forget_copies)
         try:
-            await self.fetch(key, copy)
+            await self._fetch(key, copy, self._reserve)
             yield copy
         finally:
             await asyncio.to_thread(copy.unlink, missing_ok=True)
+
+    def _forget_copies(self) -> None:
+        """No worker's sweep comes to a machine that has only a bot or the web endpoint."""
+        for old in local.old_files(self._scratch, KEPT_COPY):
+            local.unlink(self._scratch / old.name)
 
     def path(self, key: str) -> None:
         """Always None: the bytes are elsewhere."""

@@ -96,7 +96,11 @@ def open_one(faulty: FaultyS3, tmp_path: Path) -> Iterator[Callable[..., S3Stora
     def open_storage(kept_unfinished: float = 0, **more: Any) -> S3Storage:
         changed = settings.model_copy(update=more)
         storage = S3Storage(
-            open_bucket(changed), part=PART, kept_unfinished=kept_unfinished, scratch=tmp_path / "scratch"
+            open_bucket(changed),
+            part=PART,
+            kept_unfinished=kept_unfinished,
+            scratch=tmp_path / "scratch",
+            reserve=changed.disk_reserve,
         )
         opened.append(storage)
         return storage

@@ -475,6 +475,34 @@ async def test_what_does_not_fit_is_not_begun_and_copies_of_a_crash_go(
     assert list(scratch.iterdir()) == []
 
 
+async def test_the_next_copy_clears_up_after_a_crash_since_not_every_machine_has_a_worker(
+    s3: S3Storage, make_file: MakeFile, tmp_path: Path
+) -> None:
+    await s3.put(KEY, make_file(b"film"))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    left, half, young = [scratch / name for name in ("1f", ".2f.part", "3f")]
+    for path in (left, half, young):
+        path.write_bytes(b"a copy")
+    for path in (left, half):
+        os.utime(path, (1, 1))
+    async with s3.at_hand(KEY) as copy:
+        assert set(scratch.iterdir()) == {young, copy}, "somebody else may read the young one"
+
+
+async def test_a_copy_leaves_the_reserve_free(
+    open_one: OpenOne, make_file: MakeFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3 = open_one(disk_reserve_gb=1)
+    await s3.put(KEY, make_file(b"film"))
+    monkeypatch.setattr(download, "free_bytes", lambda _: 10**9 + 3)
+    with pytest.raises(JobError) as raised:
+        async with s3.at_hand(KEY):
+            pass
+    assert raised.value.code is Code.DISK_FULL
+    await s3.fetch(KEY, tmp_path / "where" / "a person wants it.mp4")
+
+
 async def test_fetch_takes_up_a_connection_that_broke_off(
     s3: S3Storage, faulty: FaultyS3, make_file: MakeFile, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
