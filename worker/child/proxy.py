@@ -1,7 +1,8 @@
 """A filtering HTTP proxy on loopback, inside the child, for libcurl.
 
 libcurl's sockets are not Python's, so the audit hook cannot see them. Its requests go through this proxy,
-whose outbound sockets are Python's. It starts when it is first needed.
+whose outbound sockets are Python's. It knows tunnels only, plain http included: each leads to one host,
+however long it is used. It starts when it is first needed.
 """
 
 import logging
@@ -9,7 +10,6 @@ import select
 import socket
 import struct
 import threading
-from dataclasses import dataclass
 from functools import cache
 from urllib.parse import urlsplit
 
@@ -23,39 +23,12 @@ _IDLE = 120.0  # seconds without a byte in either direction
 _BLOCK = 64 * 1024
 
 
-@dataclass(frozen=True)
-class Target:
-    """Where a request wants to go; `head` is what the other end has to read first."""
-
-    host: str
-    port: int
-    head: bytes
-
-    @property
-    def is_tunnel(self) -> bool:
-        """True for CONNECT: the proxy answers by itself and then only passes bytes on."""
-        return not self.head
-
-
-def parse(head: bytes) -> Target | None:
-    """Read a request's head; None for anything but CONNECT or a plain http request. Pure."""
-    lines = head.split(b"\r\n")
-    parts = lines[0].decode("latin-1").split(" ")
-    if len(parts) != 3:
-        return None
-    method, address, version = parts
+def parse(head: bytes) -> tuple[str, int] | None:
+    """The host and port that a request's head wants a tunnel to; None for anything but CONNECT. Pure."""
+    method, _, rest = head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
     try:
-        if method == "CONNECT":
-            url = urlsplit(f"//{address}")
-            return Target(url.hostname, url.port, b"") if url.hostname and url.port else None
-        url = urlsplit(address)
-        if url.scheme != "http" or not url.hostname:
-            return None
-        path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        kept = [line for line in lines[1:] if not line.lower().startswith((b"proxy-", b"connection:"))]
-        first = f"{method} {path} {version}".encode("latin-1")
-        # One request a connection: a second one may want to go elsewhere.
-        return Target(url.hostname, url.port or 80, b"\r\n".join([first, b"Connection: close", *kept]))
+        url = urlsplit(f"//{rest.partition(' ')[0]}")
+        return (url.hostname, url.port) if method == "CONNECT" and url.hostname and url.port else None
     except ValueError:  # a port that is no number
         return None
 
@@ -88,7 +61,7 @@ def _serve(client: socket.socket) -> None:
 
 
 def _connect(client: socket.socket) -> socket.socket | None:
-    """Read the request and pass it on; None when that did not work and the client was told so."""
+    """Read the request and open the tunnel; None when that did not work and the client was told so."""
     try:
         return _begin(client)
     except Abort as abort:  # the tripwire keeps it; curl only learns that it did not work
@@ -119,13 +92,10 @@ def _begin(client: socket.socket) -> socket.socket | None:
     if target is None:
         _answer(client, b"400 Bad Request")
         return None
-    upstream = socket.create_connection((target.host, target.port), timeout=_TIMEOUT)
+    upstream = socket.create_connection(target, timeout=_TIMEOUT)
     try:
-        if target.is_tunnel:
-            upstream.sendall(body)
-            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        else:
-            upstream.sendall(target.head + b"\r\n\r\n" + body)
+        upstream.sendall(body)
+        client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
     except BaseException:
         upstream.close()
         raise

@@ -22,6 +22,7 @@ from worker.child.process import die_with_parent
 from worker.child.sieve import Extractors
 
 try:
+    from curl_cffi.const import CurlOpt
     from yt_dlp.networking._curlcffi import CurlCFFIRH
 except ImportError:  # impersonation is an extra of yt-dlp's
     CurlCFFIRH = None
@@ -132,6 +133,12 @@ def _guarded_curl() -> Any:
 
         def _get_proxies(self, request: Any) -> dict[str, str]:
             return {"all": proxy.address()}
+
+        def _create_instance(self, cookiejar: Any = None) -> Any:
+            session = super()._create_instance(cookiejar=cookiejar)
+            # A tunnel also for http: libcurl sends requests for any host over a connection to a mere proxy.
+            session.curl_options[CurlOpt.HTTPPROXYTUNNEL] = 1
+            return session
 
     return GuardedCurlCFFIRH
 

@@ -67,18 +67,21 @@ def anew() -> None:
 def test_a_response_that_breaks_off_has_nothing_added(reset: bool) -> None:
     answer = HEAD + b"the beginning of a file"
     with upstream(answer, reset=reset) as port:
-        got, orderly = ask(f"GET http://127.0.0.1:{port}/ HTTP/1.1\r\n\r\n".encode())
-    assert got == answer
+        got, orderly = ask(f"CONNECT 127.0.0.1:{port} HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n".encode())
+    assert got == b"HTTP/1.1 200 Connection established\r\n\r\n" + answer
     assert orderly is not reset
 
 
 @pytest.mark.parametrize(
     ("head", "status"),
     [
-        (b"GET http://127.0.0.1:1/ HTTP/1.1\r\n\r\n", b"502"),
-        (b"GET http://" + b"x" * 70 + b".example/ HTTP/1.1\r\n\r\n", b"502"),  # too long for a name
-        (b"GET http://a..example/ HTTP/1.1\r\n\r\n", b"502"),
+        (b"CONNECT 127.0.0.1:1 HTTP/1.1\r\n\r\n", b"502"),
+        (b"CONNECT " + b"x" * 70 + b".example:80 HTTP/1.1\r\n\r\n", b"502"),  # too long for a name
+        (b"CONNECT a..example:80 HTTP/1.1\r\n\r\n", b"502"),
         (b"CONNECT a\x00b.example:443 HTTP/1.1\r\n\r\n", b"502"),
+        (b"CONNECT a.example:https HTTP/1.1\r\n\r\n", b"400"),
+        (b"CONNECT a.example HTTP/1.1\r\n\r\n", b"400"),
+        (b"GET http://127.0.0.1:1/ HTTP/1.1\r\n\r\n", b"400"),  # could be followed by one for elsewhere
         (b"nonsense\r\n\r\n", b"400"),
     ],
 )
