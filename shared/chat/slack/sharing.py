@@ -29,6 +29,7 @@ from shared.chat.slack.looking import are_shown, find_message
 from shared.chat.slack.sending import send
 from shared.chat.slack.summary import Track, chapters_of, first_words, summary
 from shared.database import Database
+from shared.errors import JobError
 from shared.locks import Locks
 from shared.models import Artifact, ArtifactKind, Job, JobState, Request, Upload
 from shared.results import ArtifactView, JobView
@@ -85,7 +86,7 @@ class Sharing:
     async def share(self, web: AsyncWebClient, place: Place, view: JobView) -> bool:
         """Post the view's transcripts and their summary; whether they are there, now or from an earlier try.
 
-        False: there are none that are kept, or Slack does not take files there.
+        False: there are none that can be read here, or Slack does not take files there.
         """
         files = chosen(view)
         try:
@@ -96,8 +97,8 @@ class Sharing:
                 raise
             log.warning("Slack takes no files in %s: %s", place.channel, code_of(error))
             return False
-        except (StorageError, FileNotFoundError) as error:
-            log.warning("a transcript is not kept any more: %s", error)
+        except (StorageError, JobError, FileNotFoundError) as error:
+            log.warning("a transcript is not kept, or there is no room for a copy: %s", error)
             return False
 
     async def _share(

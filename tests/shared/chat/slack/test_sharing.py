@@ -1,6 +1,7 @@
 """Transcripts in threads: one summary and one message with the files, whatever goes wrong on the way."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from shared.chat.port import MessageGone
 from shared.chat.slack.files import Place
 from shared.chat.slack.sharing import place_key
 from shared.chat.slack.summary import at_moment
+from shared.errors import Code, JobError
 from shared.models import Artifact, ArtifactKind
 from tests.shared.chat.slack.conftest import Desk, open_desk
 from tests.shared.chat.slack.views import NASTY
@@ -240,3 +242,19 @@ async def test_a_big_transcript_arrives_whole(desk: Desk) -> None:
     request = await desk.asks(await desk.job(await desk.transcript(text)))
     await desk.delivers(request, await desk.posts(request))
     assert desk.channel.files[0].content == text
+
+
+async def test_where_no_copy_has_room_the_links_have_to_do(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bucket's file is copied to this machine first, whose disk may be full for days."""
+
+    def at_hand(_: str) -> AbstractAsyncContextManager[Path]:
+        raise JobError(Code.DISK_FULL)
+
+    request = await desk.asks(await desk.job(await desk.transcript()))
+    message = await desk.posts(request)
+    monkeypatch.setattr(desk.storage, "at_hand", at_hand)
+    await desk.delivers(request, message)
+    assert not desk.channel.files
+    assert desk.channel.message(message).labels == ["Read", "Download", "Share transcript"]
