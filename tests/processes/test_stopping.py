@@ -13,6 +13,8 @@ def test_a_worker_told_to_stop_finishes_what_it_carries_and_takes_nothing_new(cl
     running = cluster.ask(cluster.link(FAST))
     cluster.downloading(running)
     waiting = cluster.ask(cluster.link())
+    for process in worker.children():  # as systemd does it, and whoever signals a process group
+        process.send_signal(signal.SIGTERM)
     assert worker.stop() == 0
     assert (cluster.row(running)["state"], cluster.row(running)["attempt"]) == ("done", 1)
     assert (cluster.row(waiting)["state"], cluster.row(waiting)["attempt"]) == ("queued", 0)

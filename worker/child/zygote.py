@@ -24,6 +24,7 @@ from worker.child.ydl import configure_log, draw_no_bars, tie_programs
 log = logging.getLogger("linkferry.child")
 
 _IDENTIFY_TIME = 0.1  # seconds of work; a link made to keep a pattern busy must not hold everybody up
+_WORKER_DIED = signal.SIGUSR1  # from the kernel. SIGTERM may reach all of a service, which is then to drain
 
 
 class _TooLong(BaseException):
@@ -44,8 +45,7 @@ class Zygote:
         signal.set_wakeup_fd(wakeup_writer, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGVTALRM, _alarm)  # counts our own work, not what a busy machine does besides
-        signal.signal(signal.SIGTERM, lambda *_: self._leave())
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the worker's business
+        signal.signal(_WORKER_DIED, lambda *_: self._leave())
 
     def run(self) -> NoReturn:
         """Serve until the worker hangs up."""
@@ -86,7 +86,7 @@ class Zygote:
         pid = os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
-            for number in (signal.SIGCHLD, signal.SIGVTALRM, signal.SIGTERM):
+            for number in (signal.SIGCHLD, signal.SIGVTALRM, _WORKER_DIED):
                 signal.signal(number, signal.SIG_DFL)
             main.run(socket.socket(fileno=descriptor), warm, self._extractors)
         os.close(descriptor)
@@ -136,7 +136,9 @@ def _alarm(*_: object) -> None:
 def start() -> NoReturn:
     """Warm up and serve; the control socket's descriptor and the worker's pid are the arguments."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    die_with_parent(signal.SIGTERM, int(sys.argv[2]))
+    for number in (signal.SIGTERM, signal.SIGINT):  # what a whole service gets is the worker's business
+        signal.signal(number, signal.SIG_IGN)
+    die_with_parent(_WORKER_DIED, int(sys.argv[2]))
     configure_log()
     resuming.install()
     bounds.install()

@@ -214,6 +214,18 @@ async def test_the_warm_process_is_replaced_when_it_dies(
     assert warm_process().pid != first and deaths() == 1
 
 
+async def test_a_signal_to_the_whole_service_is_the_workers_business(
+    server: ChildServer, limits: MakeLimits, tmp_path: Path, site: MediaSite
+) -> None:
+    before = warm_process().pid
+    async with server.open(tmp_path, limits()) as child:
+        for pid in (before, child.pid):
+            os.kill(pid, signal.SIGTERM)
+        assert await child.probe(site.url("/media/sample.mp4"))
+        assert await server.identify("https://youtu.be/dQw4w9WgXcQ") is not None
+    assert warm_process().pid == before
+
+
 def group_is_zombie(pid: int) -> bool:
     """True when only init has not yet looked at it."""
     return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
