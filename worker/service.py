@@ -30,24 +30,20 @@ GATHER = 0.02  # seconds after a claim, in which the next one gathers: many tick
 CANCEL_INTERVAL = 0.5  # seconds between two looks for cancels that no message told
 
 T = TypeVar("T")
-Carry = Callable[[Job, Tools, asyncio.Event], Awaitable[None]]
 
 
 class Worker:
     """The queue says where to look, the database decides, `tools` do the work in so many slots at once."""
 
-    def __init__(
-        self, tools: Tools, queue: Queue, outbox: Outbox, deliverer: Deliverer, carry: Carry = supervise
-    ) -> None:
+    def __init__(self, tools: Tools, queue: Queue, outbox: Outbox, deliverer: Deliverer) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._tools = tools
         self._queue = queue
         self._outbox = outbox
         self._deliverer = deliverer
-        self._supervise = carry
-        self._cancels: dict[UUID, asyncio.Event] = {}
         self._attempts: set[asyncio.Task[None]] = set()
         self._carrying: dict[UUID, asyncio.Task[None] | None] = {}  # the newest attempt at each job
+        self._cancels: dict[UUID, asyncio.Event] = {}  # what stops it
         self._stopping = asyncio.Event()
         self._grace = 0.0
 
@@ -163,28 +159,21 @@ class Worker:
 
     async def _carry(self, job: Job) -> None:
         """One attempt. Raises nothing but CancelledError: one job must not end the others."""
-        await self._end_earlier(job.id)
-        cancelled = self._cancels[job.id] = asyncio.Event()
+        earlier, me, cancelled = self._carrying.get(job.id), asyncio.current_task(), asyncio.Event()
+        if earlier:  # it lost its lease unnoticed (the machine slept)
+            self._cancels[job.id].set()
+        self._carrying[job.id], self._cancels[job.id] = me, cancelled
         attempt = tracing.span("attempt", job.traceparent, job_id=job.id, attempt=job.attempt, site=job.site)
         with log_context(job_id=job.id, attempt=job.attempt), attempt:
             try:
-                await self._supervise(job, self._tools, cancelled)
+                await supervise(job, self._tools, cancelled, earlier)
             except Exception:
                 log.exception("the outcome could not be written; the lease will run out and the job goes on")
             finally:
-                self._cancels.pop(job.id, None)
-                if self._carrying.get(job.id) is asyncio.current_task():
-                    del self._carrying[job.id]
+                if self._carrying.get(job.id) is me:
+                    del self._carrying[job.id], self._cancels[job.id]
         self._deliverer.nudge()
         await self._after(job)
-
-    async def _end_earlier(self, job_id: UUID) -> None:
-        """End our own attempt that lost its lease unnoticed (the machine slept): they share a folder."""
-        earlier, self._carrying[job_id] = self._carrying.get(job_id), asyncio.current_task()
-        if earlier is not None and not earlier.done():
-            if lost := self._cancels.get(job_id):
-                lost.set()
-            await asyncio.wait([earlier])
 
     async def _after(self, job: Job) -> None:
         """Tell the watchers; and where limits hold jobs back, have somebody look for one that may run now."""

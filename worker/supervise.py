@@ -28,15 +28,18 @@ CRASH_DELAY = 2.0  # seconds before a job that brought its child down is tried a
 BEATS = 6  # heartbeats in one lease
 
 
-async def supervise(job: Job, tools: Tools, stop: asyncio.Event) -> None:
+async def supervise(job: Job, tools: Tools, stop: asyncio.Event, earlier: asyncio.Task[None] | None) -> None:
     """Run one attempt and write its outcome; `stop` means that somebody cancelled the job.
 
-    Cancelling this task hands the job back. Raises only when the outcome could not be written for a whole
-    lease, which then runs out, so that the job goes on elsewhere.
+    It begins when `earlier` has ended, our own attempt that lost its lease: they share a folder. Cancelling
+    this task hands the job back. Raises only when the outcome could not be written for a whole lease, which
+    then runs out, so that the job goes on elsewhere.
     """
     fence = Fence(job.id, job.attempt)
     log.info("attempt started")
     try:
+        if earlier:
+            await asyncio.wait([earlier])
         async with _heartbeat(tools, fence, stop):
             await Attempt(job, tools).run()
         log.info("attempt ended well")

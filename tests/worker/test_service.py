@@ -12,14 +12,23 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
+import migrations
 from linkferry.compose import open_parts
 from shared import jobs
+from shared.database import Database
 from shared.models import Artifact, Delivery, Job, JobState, Request
+from shared.outbox import Outbox
+from shared.queue import EmbeddedQueue
+from shared.settings import Settings
+from shared.storage import LocalStorage
 from tests.journeys.chat import RecordingChat
 from tests.journeys.processes import Home, nothing_left, stop
 from tests.journeys.service import Service, job_processes, open_service, settings_for, slowly, submit, until
+from tests.shared.conftest import load, make_job
 from tests.site.server import MediaSite
 from worker.child import ChildServer
+from worker.service import Worker
+from worker.tools import Tools
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -71,6 +80,33 @@ async def test_a_job_taken_over_here_can_still_be_cancelled(service: Service) ->
     await until(is_taken_over)
     await service.cancel(asked)
     assert (await service.told(asked))["error"] == "Cancelled."
+
+
+async def test_a_job_that_waits_for_its_earlier_attempt_is_handed_back_when_the_worker_stops(
+    tmp_path: Path,
+) -> None:
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/linkferry.db")
+    await migrations.upgrade(database)
+    settings = Settings(_env_file=None, data_dir=tmp_path)  # type: ignore[call-arg]
+    tools = Tools(settings, database, LocalStorage(tmp_path / "files"), None, None)  # type: ignore[arg-type]
+    queue = EmbeddedQueue()
+    stopped = Worker(tools, queue, Outbox(database, queue), None)  # type: ignore[arg-type]
+    await make_job(database)
+    async with database.write() as session:
+        job = await jobs.claim(session, "a:1", settings)
+    assert job is not None
+    never_ends, told = asyncio.create_task(asyncio.sleep(3600)), asyncio.Event()
+    stopped._carrying[job.id], stopped._cancels[job.id] = never_ends, told
+    waiting = asyncio.create_task(stopped._carry(job))
+    await asyncio.wait_for(told.wait(), 30)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert not stopped._carrying and not stopped._cancels
+    row = await load(database, job.id)
+    assert (row.state, row.worker, row.crashes) == (JobState.QUEUED, None, 0)
+    never_ends.cancel()
+    await database.close()
 
 
 async def test_a_database_that_refuses_a_claim_costs_nothing(
