@@ -17,7 +17,7 @@ from shared.models import Artifact, Job, Stage
 from shared.options import Options
 from worker import media
 from worker.artifacts import Draft, media_draft, sent_ahead, side_draft, store_all
-from worker.child import Child, ChildCrashed
+from worker.child import Child, ChildCrashed, NoChild
 from worker.child.protocol import CaptionFile, Identity, Limits, Media, StreamFile
 from worker.folders import fetch_anew, own_folder, work_dir
 from worker.media import Kind
@@ -71,7 +71,10 @@ class Attempt:
         self.reporter = Reporter(self.fence, tools.database, tools.report)
 
     async def run(self) -> None:
-        """Identify, look, fetch, convert, verify, store. Raises JobError, ChildCrashed or LeaseLost."""
+        """Identify, look, fetch, convert, verify, store.
+
+        Raises JobError, ChildCrashed, NoChild or LeaseLost.
+        """
         async with self.reporter:
             try:
                 async with self._clock:
@@ -170,7 +173,7 @@ class Attempt:
         try:
             async with asyncio.timeout(min(self._settings.stall_timeout, self._left() * SIDE_SHARE)):
                 yield
-        except (JobError, ChildCrashed, TimeoutError) as error:
+        except (JobError, ChildCrashed, NoChild, TimeoutError) as error:
             log.warning("the job goes on without %s: %r", what, error)
 
     def _left(self) -> float:

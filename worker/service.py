@@ -96,30 +96,34 @@ class Worker:
                         cancelled.set()
 
     async def _take_jobs(self, attempts: asyncio.TaskGroup) -> None:
-        slots, room = self._tools.slots, self._tools.room
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
             while not self._stopping.is_set():
-                if not slots.free:
+                if until_clear := self._obstacle():
                     await self._queue.pause()
-                    await _first(slots.until_free(), stopping)
-                    continue
-                if room.is_short:
-                    await self._queue.pause()
-                    await _first(room.wait(), stopping)
+                    await _first(until_clear(), stopping)
                     continue
                 ticket = await _first(self._queue.take(), stopping)
                 if ticket is None:
                     continue
-                if room.is_short:  # it came after a long time
+                if self._obstacle():  # the ticket came after a long time
                     await ticket.give_back()
                     continue
-                more = self._queue.at_hand(max(0, slots.free - 1))
+                more = self._queue.at_hand(self._tools.slots.free - 1)
                 for job in await self._claim([ticket, *more]):
                     self._start(attempts, job)
                 await asyncio.sleep(GATHER)
         finally:
             stopping.cancel()
+
+    def _obstacle(self) -> Callable[[], Awaitable[None]] | None:
+        """What to wait for before another job may be taken: a slot, room on the disk, a warm process."""
+        slots, room, children = self._tools.slots, self._tools.room, self._tools.children
+        if not slots.free:
+            return slots.until_free
+        if room.is_short:
+            return room.wait
+        return None if children.is_warm else children.until_warm
 
     def _start(self, attempts: asyncio.TaskGroup, job: Job) -> None:
         def put_down(attempt: "asyncio.Task[None]") -> None:

@@ -18,13 +18,14 @@ from shared.metrics import CHILD_CRASHES
 from shared.models import Job
 from shared.retry import after_failure
 from worker.attempt import Attempt
-from worker.child import ChildCrashed
+from worker.child import ChildCrashed, NoChild
 from worker.folders import remove_unused, work_dir
 from worker.tools import Tools
 
 log = logging.getLogger(__name__)
 
 CRASH_DELAY = 2.0  # seconds before a job that brought its child down is tried again
+NO_CHILD_DELAY = 5.0  # seconds before a job that could have no child here is tried again, here or elsewhere
 BEATS = 6  # heartbeats in one lease
 
 
@@ -78,6 +79,12 @@ async def _settle(session: AsyncSession, job: Job, fence: Fence, cause: BaseExce
             state = await jobs.crash(session, fence, CRASH_DELAY)
             log.error("the child ended without an answer (%s); the job is %s", cause, state)
             return not state.is_active
+        case NoChild():
+            # Not counted: no job brings this about again and again. A child has a session and a memory limit
+            # of its own, so what a link makes it do ends that child, never the warm process.
+            await jobs.set_aside(session, fence, NO_CHILD_DELAY)
+            log.warning("set aside for %g s: %s", NO_CHILD_DELAY, cause)
+            return False
         case JobError():
             return await _fail(session, job, fence, cause)
         case _:
@@ -126,7 +133,7 @@ def main_cause(error: BaseException) -> BaseException:
     if not isinstance(error, BaseExceptionGroup):
         return error
     leaves = [main_cause(inner) for inner in error.exceptions]
-    for kind in (LeaseLost, asyncio.CancelledError, ChildCrashed, JobError):
+    for kind in (LeaseLost, asyncio.CancelledError, NoChild, ChildCrashed, JobError):
         for leaf in leaves:
             if isinstance(leaf, kind):
                 return leaf

@@ -256,7 +256,7 @@ async def release(session: AsyncSession, fence: Fence) -> None:
 
 
 async def set_aside(session: AsyncSession, fence: Fence, seconds: float) -> None:
-    """Put a claimed job back until its site has rested."""
+    """Put a claimed job back for a while, which counts as neither failure nor crash."""
     await fenced(session, fence, **back_to_queue(db_now(seconds)))
 
 

@@ -21,6 +21,7 @@ def hurry() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shared.retry, "BASE_DELAY", 0.1)
         patch.setattr(worker.supervise, "CRASH_DELAY", 0.1)
+        patch.setattr(worker.supervise, "NO_CHILD_DELAY", 0.1)
         patch.setattr(worker.janitor, "SWEEP_INTERVAL", 0.1)
         yield
 

@@ -11,7 +11,7 @@ from shared.models import JobState
 from shared.retry import MAX_FAILURES
 from tests.journeys.service import Service, no_process_left, open_service, settings_for, until
 from tests.site.server import MediaSite
-from worker.child import ChildServer
+from worker.child import ChildServer, NoChild
 from worker.child.identity import digest
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -197,6 +197,28 @@ async def test_a_child_that_crashes_three_times_is_quarantined_and_nobody_else_s
     assert (await service.ended(other)).state is JobState.DONE
     assert (await service.job(other.job_id)).crashes == 0
     await until(no_process_left)
+
+
+async def test_a_machine_without_a_warm_process_costs_its_jobs_nothing(
+    service: Service, children: ChildServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def identify(link: str) -> None:
+        children._is_warm.clear()
+        raise NoChild("no process to be had")
+
+    async def waits_in_vain() -> bool:
+        return await service.parts.queue.depth() == 1
+
+    with monkeypatch.context() as patch:
+        patch.setattr(children, "identify", identify)
+        asked = await service.ask("/watch/sample")
+        await until(lambda: _waits(service, asked.job_id))
+        await until(waits_in_vain)
+    assert (await service.job(asked.job_id)).attempt == 1
+    children._is_warm.set()
+    assert (await service.ended(asked)).state is JobState.DONE
+    job = await service.job(asked.job_id)
+    assert (job.attempt, job.crashes, job.failures) == (2, 0, 0)
 
 
 async def test_a_playlist_is_refused_with_its_count_where_none_is_allowed(

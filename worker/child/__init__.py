@@ -2,5 +2,6 @@
 
 from worker.child.client import Child, ChildCrashed
 from worker.child.server import ChildServer
+from worker.child.warm import NoChild
 
-__all__ = ["Child", "ChildCrashed", "ChildServer"]
+__all__ = ["Child", "ChildCrashed", "ChildServer", "NoChild"]

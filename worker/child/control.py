@@ -1,8 +1,9 @@
 """What the worker and the warm process say to each other, one JSON packet each way (SOCK_SEQPACKET).
 
 The worker asks for an identity, for a fork (its child's socket rides along), or for a signal to a child.
-The warm process says when it is warm, which process it forked, and how each one ended. Signals go through
-it because only it knows that a process id still means the same child: it reaps them.
+The warm process says when it is warm, which process it forked, and how each one ended. A child is named by
+the number of the request that forked it, since a process id may soon be another's; so signals go through the
+warm process, which knows whether that child still has its id: it reaps them.
 """
 
 from typing import Annotated, Literal
@@ -24,7 +25,7 @@ class Identify(Frozen):
 
 
 class Fork(Frozen):
-    """Fork a child on the socket that comes with this packet. Answered with `Forked`, later `Ended`."""
+    """Fork a child on the socket that comes with this packet. `Forked` and later `Ended`, or `Refused`."""
 
     kind: Literal["fork"] = "fork"
     request: int
@@ -34,7 +35,7 @@ class Signal(Frozen):
     """Send a signal to a child's whole process group, if it still runs."""
 
     kind: Literal["signal"] = "signal"
-    pid: int
+    child: int
     number: int
 
 
@@ -60,16 +61,25 @@ class Forked(Frozen):
     pid: int
 
 
+class Refused(Frozen):
+    """The answer to `Fork` when the machine has no process, memory or descriptor for it, for now."""
+
+    kind: Literal["refused"] = "refused"
+    request: int
+    reason: str
+
+
 class Ended(Frozen):
     """A child and its whole group are gone. `status` as from `os.waitstatus_to_exitcode`."""
 
     kind: Literal["ended"] = "ended"
-    pid: int
+    child: int
     status: int
 
 
+Answer = Identified | Forked | Refused
 Request = Annotated[Identify | Fork | Signal, Field(discriminator="kind")]
-Report = Annotated[Warm | Identified | Forked | Ended, Field(discriminator="kind")]
+Report = Annotated[Warm | Answer | Ended, Field(discriminator="kind")]
 
 REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
 REPORT: TypeAdapter[Report] = TypeAdapter(Report)

@@ -1,7 +1,6 @@
 """The worker's side of the child processes: keeps a warm process running and opens children on it."""
 
 import asyncio
-import contextlib
 import logging
 import signal
 import socket
@@ -11,13 +10,12 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from shared.metrics import CHILD_CRASHES
-from worker.child.client import Child, ChildCrashed
+from worker.child.client import Child
+from worker.child.control import Forked
 from worker.child.home import Home
 from worker.child.links import MAX_LINK
 from worker.child.protocol import MAX_LINE, Identity, Limits
-from worker.child.warm import WarmProcess, WarmProcessDied
-
-__all__ = ["Child", "ChildCrashed", "ChildServer"]
+from worker.child.warm import NoChild, WarmProcess, WarmProcessDied
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -39,6 +37,7 @@ class ChildServer:
     def __init__(self, home: Path | None = None) -> None:
         self._parent = home
         self._current: asyncio.Future[WarmProcess] | None = None
+        self._is_warm = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._home: Home | None = None
@@ -51,7 +50,7 @@ class ChildServer:
         await self.close()
 
     async def start(self) -> None:
-        """Start the warm process and wait until it is warm (about a second). Raises ChildCrashed, OSError."""
+        """Start the warm process and wait until it is warm (about a second). Raises NoChild, OSError."""
         self._home = await asyncio.to_thread(Home, self._parent)
         self._current = asyncio.get_running_loop().create_future()
         self._keeper = asyncio.create_task(self._keep(str(self._home.path)))
@@ -72,10 +71,19 @@ class ChildServer:
             await asyncio.to_thread(self._home.remove)
             self._home = None
 
+    @property
+    def is_warm(self) -> bool:
+        """Whether children can be had; while none can, one is made ready again and again."""
+        return self._is_warm.is_set()
+
+    async def until_warm(self) -> None:
+        """Wait until children can be had."""
+        await self._is_warm.wait()
+
     async def identify(self, link: str) -> Identity | None:
         """Which video a link means, without the network, in a few milliseconds.
 
-        None when only fetching can tell, or when the link is none. Raises ChildCrashed.
+        None when only fetching can tell, or when the link is none. Raises NoChild.
         """
         if len(link) > MAX_LINK:
             return None
@@ -87,20 +95,20 @@ class ChildServer:
     ) -> AsyncIterator[Child]:
         """A child for one job, working in `work_dir`; its whole process group is gone on leaving.
 
-        Raises ChildCrashed when no child could be made.
+        Raises NoChild when none could be made.
         """
-        warm, pid, end = await self._with_warm(_fork)
+        warm, forked, end = await self._with_warm(_fork)
         ending: list[asyncio.Task[None]] = []
 
         async def kill() -> None:
             if not ending:
-                ending.append(self._start_ending(warm, pid))
+                ending.append(self._start_ending(warm, forked))
             await asyncio.shield(ending[0])
 
         try:
             reader, writer = await asyncio.open_unix_connection(sock=end, limit=MAX_LINE)
             try:
-                child = Child(pid, limits, (reader, writer), warm.ended(pid), kill)
+                child = Child(forked.pid, limits, (reader, writer), warm.ended(forked.request), kill)
                 await child.hello(work_dir, cookie_file)
                 yield child
             finally:
@@ -108,9 +116,9 @@ class ChildServer:
         finally:
             await kill()
 
-    def _start_ending(self, warm: WarmProcess, pid: int) -> asyncio.Task[None]:
+    def _start_ending(self, warm: WarmProcess, forked: Forked) -> asyncio.Task[None]:
         """In a task of its own, so that a second cancellation cannot leave a process behind."""
-        task = asyncio.create_task(_end(warm, pid))
+        task = asyncio.create_task(_end(warm, forked))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
         return task
@@ -127,7 +135,7 @@ class ChildServer:
 
     async def _warm(self) -> WarmProcess:
         if self._current is None:
-            raise ChildCrashed("the child server is not running")
+            raise NoChild("the child server is not running")
         return await asyncio.shield(self._current)
 
     async def _keep(self, home: str) -> None:
@@ -149,6 +157,7 @@ class ChildServer:
             await self._announce(warm)
             await warm.gone.wait()
         finally:
+            self._is_warm.clear()
             self._current = self._next()
             await warm.stop()
 
@@ -161,7 +170,7 @@ class ChildServer:
     def _fail(self, words: str) -> None:
         """Tell everybody who waits for a warm process that there is none."""
         if self._current is not None and not self._current.done():
-            self._current.set_exception(ChildCrashed(words))
+            self._current.set_exception(NoChild(words))
             self._current.exception()  # marks it as seen: nobody may be waiting
 
     async def _announce(self, warm: WarmProcess) -> None:
@@ -171,13 +180,14 @@ class ChildServer:
             async with asyncio.timeout(_WARM_TIME):
                 await asyncio.shield(warm.ready)
             current.set_result(warm)
+            self._is_warm.set()
         except (TimeoutError, WarmProcessDied) as error:
             await warm.stop()
             words = " / ".join(warm.last_words)
             self._fail(f"the warm process did not get warm: {error!r} {words}")
 
 
-async def _fork(warm: WarmProcess) -> tuple[WarmProcess, int, socket.socket]:
+async def _fork(warm: WarmProcess) -> tuple[WarmProcess, Forked, socket.socket]:
     ours, theirs = socket.socketpair()
     try:
         ours.setblocking(False)
@@ -188,17 +198,17 @@ async def _fork(warm: WarmProcess) -> tuple[WarmProcess, int, socket.socket]:
         raise
 
 
-async def _end(warm: WarmProcess, pid: int) -> None:
+async def _end(warm: WarmProcess, forked: Forked) -> None:
     """SIGINT to the group, SIGKILL half a second later; returns when all of it is gone."""
-    ended = warm.ended(pid)
+    child = forked.request
+    ended = warm.ended(child)
     try:
-        await warm.signal(pid, signal.SIGINT)
+        await warm.signal(child, signal.SIGINT)
         done, _ = await asyncio.wait([ended], timeout=_GRACE)
         if not done:
-            await warm.signal(pid, signal.SIGKILL)
+            await warm.signal(child, signal.SIGKILL)
             done, _ = await asyncio.wait([ended], timeout=_LAST_WAIT)
         if not done:
-            log.error("child %d survived SIGKILL", pid)
+            log.error("child %d survived SIGKILL", forked.pid)
     finally:
-        with contextlib.suppress(asyncio.CancelledError):
-            warm.forget(pid)
+        warm.forget(child)

@@ -5,7 +5,6 @@ import contextlib
 import itertools
 import logging
 import os
-import signal
 import socket
 import sys
 from collections import deque
@@ -15,8 +14,21 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 import worker
-from worker.child.client import ChildCrashed
-from worker.child.control import MAX_PACKET, REPORT, Ended, Fork, Forked, Identified, Identify, Signal, Warm
+from shared.errors import LinkferryError
+from worker.child.control import (
+    MAX_PACKET,
+    REPORT,
+    Answer,
+    Ended,
+    Fork,
+    Forked,
+    Identified,
+    Identify,
+    Refused,
+    Report,
+    Signal,
+    Warm,
+)
 from worker.child.protocol import Identity
 
 log = logging.getLogger(__name__)
@@ -31,7 +43,11 @@ _KEPT_ENVIRONMENT = frozenset(
 )
 
 
-class WarmProcessDied(ChildCrashed):
+class NoChild(LinkferryError):
+    """This machine has no child for a job just now; the text says why. It is nothing that the job did."""
+
+
+class WarmProcessDied(NoChild):
     """The warm process ended while something waited for it; its children are gone, too."""
 
 
@@ -44,9 +60,9 @@ class WarmProcess:
         self.ready: asyncio.Future[None] = loop.create_future()
         self.gone = asyncio.Event()
         self.last_words: deque[str] = deque(maxlen=5)
-        self._ended: dict[int, asyncio.Future[int]] = {}
+        self._ended: dict[int, asyncio.Future[int]] = {}  # by the numbers of the forks
         self._control = control
-        self._answers: dict[int, asyncio.Future[Identified | Forked]] = {}
+        self._answers: dict[int, asyncio.Future[Answer]] = {}
         self._numbers = itertools.count(1)
         self._heard = loop.time()
         self._log_reader = asyncio.create_task(self._pass_on_log())
@@ -83,25 +99,31 @@ class WarmProcess:
             return None
         return answer.identity if isinstance(answer, Identified) else None
 
-    async def fork(self, end: socket.socket) -> int:
-        """Fork a child that speaks on this socket; returns its process id. Raises WarmProcessDied."""
-        answer = await self._ask(Fork(request=next(self._numbers)), end.fileno())
-        if not isinstance(answer, Forked):
-            raise WarmProcessDied("the warm process gave a wrong answer")
-        return answer.pid
+    async def fork(self, end: socket.socket) -> Forked:
+        """Fork a child that speaks on this socket; the request's number is its name. Raises NoChild."""
+        child = next(self._numbers)
+        self._ended[child] = asyncio.get_running_loop().create_future()
+        try:
+            answer = await self._ask(Fork(request=child), end.fileno())
+            if isinstance(answer, Forked):
+                return answer
+            raise NoChild(f"the warm process did not fork: {answer!r}")
+        except BaseException:
+            self.forget(child)
+            raise
 
-    async def signal(self, pid: int, number: int) -> None:
+    async def signal(self, child: int, number: int) -> None:
         """Signal a child's process group, if it still runs."""
         with contextlib.suppress(OSError):
-            await self._send(Signal(pid=pid, number=number))
+            await self._send(Signal(child=child, number=number))
 
-    def ended(self, pid: int) -> "asyncio.Future[int]":
-        """The future exit status of a child, negative for a signal."""
-        return self._ended[pid]
+    def ended(self, child: int) -> "asyncio.Future[int]":
+        """The future exit status of a child, negative for a signal; WarmProcessDied when nobody can say."""
+        return self._ended[child]
 
-    def forget(self, pid: int) -> None:
+    def forget(self, child: int) -> None:
         """Nobody asks for this child's status any more."""
-        self._ended.pop(pid, None)
+        self._ended.pop(child, None)
 
     async def stop(self) -> None:
         """Hang up, and wait until the process has ended its children and itself."""
@@ -121,19 +143,16 @@ class WarmProcess:
         asyncio.get_running_loop().remove_reader(self._control)
         self._control.close()
         gone = WarmProcessDied("the warm process died")
-        waiters: list[asyncio.Future[Any]] = [self.ready, *self._answers.values()]
+        waiters: list[asyncio.Future[Any]] = [self.ready, *self._answers.values(), *self._ended.values()]
         for waiting in waiters:
             if not waiting.done():
                 waiting.set_exception(gone)
                 waiting.exception()  # marks it as seen: nobody may be waiting any more
-        for child in self._ended.values():
-            if not child.done():
-                child.set_result(-signal.SIGKILL)
 
-    async def _ask(self, request: Identify | Fork, *descriptors: int) -> Identified | Forked:
+    async def _ask(self, request: Identify | Fork, *descriptors: int) -> Answer:
         """The answer, however long others are served before; only silence means that it has died."""
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Identified | Forked] = loop.create_future()
+        answer: asyncio.Future[Answer] = loop.create_future()
         self._answers[request.request] = answer
         began = loop.time()
         try:
@@ -183,21 +202,18 @@ class WarmProcess:
             log.exception("the warm process said something odd")
             self._hang_up()
 
-    def _handle(self, report: Warm | Identified | Forked | Ended) -> None:
+    def _handle(self, report: Report) -> None:
         match report:
             case Warm():
                 if not self.ready.done():
                     self.ready.set_result(None)
             case Ended():
-                child = self._ended.get(report.pid)
+                child = self._ended.get(report.child)
                 if child is not None and not child.done():
                     child.set_result(report.status)
-            case Forked() | Identified():
+            case Forked() | Refused() | Identified():
                 answer = self._answers.get(report.request)
-                wanted = answer is not None and not answer.done()
-                if isinstance(report, Forked) and wanted:
-                    self._ended[report.pid] = asyncio.get_running_loop().create_future()
-                if answer is not None and wanted:
+                if answer is not None and not answer.done():
                     answer.set_result(report)
 
     async def _pass_on_log(self) -> None:

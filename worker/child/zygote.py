@@ -4,6 +4,7 @@ Started by `server.py` as `python -m worker.child.zygote FD`, where FD is the co
 thread, ends when the worker does, and takes its children along.
 """
 
+import errno
 import gc
 import logging
 import os
@@ -15,7 +16,19 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from worker.child import bounds, guard, links, main, resuming, warmup
-from worker.child.control import MAX_PACKET, REQUEST, Ended, Fork, Forked, Identified, Identify, Signal, Warm
+from worker.child.control import (
+    MAX_PACKET,
+    REQUEST,
+    Ended,
+    Fork,
+    Forked,
+    Identified,
+    Identify,
+    Refused,
+    Report,
+    Signal,
+    Warm,
+)
 from worker.child.process import die_with_parent, kill_group
 from worker.child.protocol import Identity
 from worker.child.sieve import Extractors
@@ -38,7 +51,7 @@ class Zygote:
         self._control = control
         self._extractors = extractors
         self._idle_work: Iterator[None] | None = idle_work
-        self._children: set[int] = set()
+        self._children: dict[int, int] = {}  # process ids by the numbers of their forks
         self._wakeup, wakeup_writer = os.pipe()
         for end in (self._wakeup, wakeup_writer):
             os.set_blocking(end, False)
@@ -64,10 +77,14 @@ class Zygote:
     def _work_a_little(self) -> None:
         try:
             next(self._idle_work or iter(()))
+            return
         except StopIteration:
-            self._idle_work = None
-            gc.collect()
-            gc.freeze()
+            pass
+        except Exception:  # an extractor that cannot be imported is the trouble of those who need it
+            log.exception("giving the idle work up")
+        self._idle_work = None
+        gc.collect()
+        gc.freeze()
 
     def _serve_one(self) -> None:
         packet, descriptors, _, _ = socket.recv_fds(self._control, MAX_PACKET, 1)
@@ -75,22 +92,30 @@ class Zygote:
             self._leave()
         match REQUEST.validate_json(packet):
             case Fork(request=request):
-                self._fork(request, descriptors[0])
+                self._fork(request, descriptors)
             case Identify(request=request, link=link):
                 self._report(Identified(request=request, identity=self._identify(link)))
-            case Signal(pid=pid, number=number) if pid in self._children:
-                kill_group(pid, number)
+            case Signal(child=child, number=number) if child in self._children:
+                kill_group(self._children[child], number)
 
-    def _fork(self, request: int, descriptor: int) -> None:
+    def _fork(self, request: int, descriptors: list[int]) -> None:
         warm = os.getpid()
-        pid = os.fork()
+        try:
+            if not descriptors:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            pid = os.fork()
+        except OSError as error:  # the machine has no more, for now: those who run need not suffer
+            for descriptor in descriptors:
+                os.close(descriptor)
+            self._report(Refused(request=request, reason=str(error)))
+            return
         if pid == 0:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGVTALRM, _WORKER_DIED):
                 signal.signal(number, signal.SIG_DFL)
-            main.run(socket.socket(fileno=descriptor), warm, self._extractors)
-        os.close(descriptor)
-        self._children.add(pid)
+            main.run(socket.socket(fileno=descriptors[0]), warm, self._extractors)
+        os.close(descriptors[0])
+        self._children[request] = pid
         self._report(Forked(request=request, pid=pid))
 
     def _identify(self, link: str) -> Identity | None:
@@ -106,25 +131,25 @@ class Zygote:
             return None
 
     def _reap(self) -> None:
-        for pid in list(self._children):
+        for child, pid in list(self._children.items()):
             # Look without reaping: until it is reaped, the id of the group can belong to nobody else.
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 continue
             kill_group(pid)
             _, status = os.waitpid(pid, 0)
-            self._children.discard(pid)
-            self._report(Ended(pid=pid, status=os.waitstatus_to_exitcode(status)))
+            del self._children[child]
+            self._report(Ended(child=child, status=os.waitstatus_to_exitcode(status)))
 
-    def _report(self, report: Warm | Identified | Forked | Ended) -> None:
+    def _report(self, report: Report) -> None:
         try:
             self._control.send(report.model_dump_json().encode())
         except OSError:
             self._leave()
 
     def _leave(self) -> NoReturn:
-        for pid in self._children:
+        for pid in self._children.values():
             kill_group(pid)
-        for pid in self._children:
+        for pid in self._children.values():
             os.waitpid(pid, 0)
         os._exit(0)
 

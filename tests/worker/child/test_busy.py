@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import signal
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.worker.child.test_processes import warm_process
+from tests.worker.child.test_refusals import warm_here
 from worker.child import warm
 from worker.child.protocol import Limits
 from worker.child.server import ChildServer
-from worker.child.zygote import Zygote
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -79,18 +78,8 @@ class Slow:
 
 
 async def test_a_link_that_keeps_a_pattern_busy_is_given_up_soon() -> None:
-    ours, theirs = socket.socketpair()
-    kept = {number: signal.getsignal(number) for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)}
-    wakeup = signal.set_wakeup_fd(-1)
-    try:
-        zygote = Zygote(theirs, {"Slow": Slow}, iter(()))
+    with warm_here({"Slow": Slow}, iter(())) as (warm, _):
         started = time.monotonic()
         for _ in range(11):
-            assert zygote._identify("https://a.example/") is None
+            assert warm._identify("https://a.example/") is None
         assert time.monotonic() - started < 60, "a pattern that runs for ever would take centuries"
-    finally:
-        signal.set_wakeup_fd(wakeup)
-        for number, handler in kept.items():
-            signal.signal(number, handler)
-        ours.close()
-        theirs.close()

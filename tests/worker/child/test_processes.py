@@ -14,10 +14,10 @@ import pytest
 from shared.options import Options
 from tests.counting import Since
 from tests.site.server import MediaSite
+from worker.child import Child, ChildCrashed, ChildServer, NoChild
 from worker.child.downloads import file_name
 from worker.child.formats import Choice
 from worker.child.protocol import Limits, Progress
-from worker.child.server import Child, ChildCrashed, ChildServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -201,7 +201,7 @@ async def test_the_warm_process_is_replaced_when_it_dies(
     server: ChildServer, limits: MakeLimits, tmp_path: Path, site: MediaSite
 ) -> None:
     first, deaths = warm_process().pid, Since("child_crashes_total", process="warm")
-    with pytest.raises(ChildCrashed):
+    with pytest.raises(NoChild):
         async with server.open(tmp_path, limits()) as child:
             task = asyncio.create_task(child.probe(site.url("/tube/slow")))
             await asyncio.sleep(0.1)

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
+from worker.child import ChildServer, NoChild
 from worker.child import server as module
-from worker.child.client import ChildCrashed
-from worker.child.server import ChildServer
 from worker.child.warm import WarmProcess
 
 PATIENCE = 40.0  # seconds
@@ -34,7 +33,7 @@ class Starts:
 async def test_a_start_that_fails_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     Starts(monkeypatch)
     async with asyncio.timeout(PATIENCE):
-        with pytest.raises(ChildCrashed, match="temporarily unavailable"):
+        with pytest.raises(NoChild, match="temporarily unavailable"):
             await ChildServer().start()
 
 
@@ -45,20 +44,18 @@ async def test_a_machine_that_has_nothing_left_is_asked_again(monkeypatch: pytes
     async with asyncio.timeout(PATIENCE), ChildServer() as server:
         assert server._current is not None
         first = await server._current
+        assert server.is_warm
         starts.failing = True
         first.process.kill()
         await first.gone.wait()
-        with pytest.raises(ChildCrashed):
+        with pytest.raises(NoChild):
             await server.identify("https://youtu.be/dQw4w9WgXcQ")
         waiting = asyncio.create_task(server.identify("https://youtu.be/dQw4w9WgXcQ"))
         while not waiting.done():  # it gets an answer although nothing can be started
             await asyncio.sleep(0.01)
-        assert isinstance(waiting.exception(), ChildCrashed)
+        assert isinstance(waiting.exception(), NoChild)
+        assert not server.is_warm
         starts.failing = False
-        while True:
-            try:
-                assert await server.identify("https://youtu.be/dQw4w9WgXcQ") is not None
-                break
-            except ChildCrashed:
-                await asyncio.sleep(0.05)
+        await server.until_warm()
+        assert await server.identify("https://youtu.be/dQw4w9WgXcQ") is not None
     assert starts.count > 2
