@@ -62,7 +62,7 @@ def test_tokens_hold_nothing_that_means_anything_to_a_database(text: str) -> Non
     for token in words(text):
         assert token
         assert not set(token) & set(" '\"\\%_*:&|!()<>\x00")
-        assert token == token.lower()
+        assert token == token.casefold()  # in Cherokee that is the capital letter
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=127)) | st.text())
