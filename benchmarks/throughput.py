@@ -18,7 +18,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from uuid import UUID
@@ -44,6 +43,7 @@ AIM, LEAST = 500, 250  # jobs a second
 IDLE_AIM = 20  # ms from intake to claim
 GROWTH_AIM = 1.5  # times a claim may cost more with a thousand times the backlog
 PATIENCE = 120  # seconds
+HOUR = 3600.0  # seconds
 
 
 class Yes:
@@ -61,9 +61,8 @@ async def done_at_once(job: Job, tools: Tools, cancelled: asyncio.Event) -> None
     artifact = Artifact(
         job_id=job.id, kind=ArtifactKind.VIDEO, format="mp4", file_name="a.mp4", content_type="video/mp4",
         storage_key=f"{job.id}/a.mp4", size=1, sha256="0" * 64,
-        expires_at=datetime.now(UTC) + timedelta(hours=1),
     )  # fmt: skip
-    await tools.finish(Ending(Fence(job.id, job.attempt), [artifact]))
+    await tools.finish(Ending(Fence(job.id, job.attempt), [artifact], HOUR))
 
 
 def main() -> int:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -127,7 +126,6 @@ async def store_all(
     drafts: Sequence[Draft],
     fence: Fence,
     storage: Storage,
-    retention: int,
     progress: Callable[[float], None] | None = None,
 ) -> list[Artifact]:
     """Move the files into storage, the big ones last; returns the artifacts in the order of the drafts.
@@ -147,7 +145,7 @@ async def store_all(
             replace=False,
             progress=shares.of(number),
         )
-        artifacts.insert(0, _artifact(draft, stored, fence, retention))
+        artifacts.insert(0, _artifact(draft, stored, fence))
     for artifact in artifacts:  # a job's files are shown in the order of their ids
         artifact.id = new_id()
     return artifacts
@@ -195,7 +193,7 @@ def _label(draft: Draft, fence: Fence) -> Label:
     return Label(content_type=content_type(draft), file_name=draft.file_name, tags=tags)
 
 
-def _artifact(draft: Draft, stored: StoredFile, fence: Fence, retention: int) -> Artifact:
+def _artifact(draft: Draft, stored: StoredFile, fence: Fence) -> Artifact:
     return Artifact(
         job_id=fence.job_id,
         kind=draft.kind,
@@ -209,7 +207,6 @@ def _artifact(draft: Draft, stored: StoredFile, fence: Fence, retention: int) ->
         sha256=stored.sha256,
         height=draft.height,
         duration=draft.duration,
-        expires_at=datetime.now(UTC) + timedelta(seconds=retention),
     )
 
 

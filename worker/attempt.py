@@ -86,7 +86,9 @@ class Attempt:
                 raise JobError(Code.TIMED_OUT, f"longer than {limit} s") from error
         if artifacts is not None:
             is_whole = not self._is_withheld
-            await self._tools.finish(Ending(self.fence, artifacts, self._length, is_whole, self._passages))
+            kept = self._settings.retention
+            ending = Ending(self.fence, artifacts, kept, self._length, is_whole, self._passages)
+            await self._tools.finish(ending)
 
     async def _work(self) -> list[Artifact] | None:
         """Everything up to the stored files; None when another job already is about the same media."""
@@ -235,8 +237,7 @@ class Attempt:
         if not drafts:
             return []
         await self.reporter.enter(Stage.STORE)
-        storage, retention = self._tools.storage, self._settings.retention
-        artifacts = await store_all(drafts, self.fence, storage, retention, self.reporter.stored)
+        artifacts = await store_all(drafts, self.fence, self._tools.storage, self.reporter.stored)
         self._passages = await passage_rows(drafts, artifacts, self._database.is_sqlite)
         return artifacts
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 from shared.database import db_now, padded, upsert
 from shared.errors import Code, JobError
 from shared.jobs.ending import announce, back_to_queue, count, ended, quarantined
-from shared.jobs.fence import ACTIVE, OURS, Fence, LeaseLost, fenced
+from shared.jobs.fence import ACTIVE, OURS, Fence, fenced
 from shared.jobs.making import answers, enqueue
 from shared.metrics import FENCED_WRITES
 from shared.models import Artifact, CoolDown, Job, JobState, Passage, Request, Stage, table
@@ -25,12 +25,14 @@ from shared.settings import Settings
 class Ending:
     """An attempt that ended well. `duration` in seconds, where the site said none.
 
+    `retention`: seconds from now that the artifacts are kept.
     A result that is not whole is delivered, but does not answer for its link when it is asked for again.
     `passages` are the rows of what can be searched in, from `shared.search.finding.rows`.
     """
 
     fence: Fence
     artifacts: Sequence[Artifact]
+    retention: float
     duration: float | None = None
     is_whole: bool = True
     passages: Sequence[dict[str, Any]] = ()
@@ -89,17 +91,19 @@ _CLAIM_THESE = _CLAIM.where(Job.id.in_(bindparam("ids", expanding=True)))
 _RESTING = select(CoolDown.site, CoolDown.until, db_now()).where(
     CoolDown.site.in_(bindparam("sites", expanding=True)), CoolDown.until > db_now()
 )
+_THESE = tuple_(_JOBS.c.id, _JOBS.c.attempt).in_(bindparam("held", expanding=True))
 _DONE = (
-    OURS.where(tuple_(_JOBS.c.id, _JOBS.c.attempt).in_(bindparam("held", expanding=True)))
+    OURS.where(_THESE)
     .values(
         state=JobState.DONE,
         duration=func.coalesce(_JOBS.c.duration, bindparam("length", type_=Float)),
         **ended(),
     )
-    .returning(_JOBS.c.id)
+    .returning(_JOBS.c.id, _JOBS.c.attempt)
 )
+_DONE_BEFORE = select(_JOBS.c.id, _JOBS.c.attempt).where(_THESE, _JOBS.c.state == JobState.DONE)
 _FINISH = {True: _DONE, False: _DONE.values(link_key=None, media_key=None)}
-_STORE = insert(table(Artifact))
+_STORE = insert(table(Artifact)).values(expires_at=db_now(bindparam("retention", type_=Float)))
 _KEEP = insert(table(Passage))
 _ONE_CLAIM_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7118002)")
 
@@ -182,42 +186,37 @@ async def join(session: AsyncSession, fence: Fence, target: UUID) -> None:
     await announce(session, (await session.scalars(has_ended)).all())
 
 
-async def finish(
-    session: AsyncSession,
-    fence: Fence,
-    artifacts: Sequence[Artifact],
-    duration: float | None = None,
-    *,
-    is_whole: bool = True,
-) -> None:
-    """`finish_many` for one; LeaseLost when the job is not ours any more."""
-    if not all(await finish_many(session, [Ending(fence, artifacts, duration, is_whole)])):
-        raise LeaseLost(f"job {fence.job_id} attempt {fence.attempt}")
-
-
 async def finish_many(session: AsyncSession, endings: Sequence[Ending]) -> list[bool]:
     """Done: the artifacts, what can be searched in, and the states in one transaction.
 
-    Answers whether each still was ours.
+    Answers whether each was ours, also when it was written before and the answer to its commit was lost.
     """
     alike: dict[tuple[float | None, bool], list[Fence]] = {}
     for ending in endings:
         alike.setdefault((ending.duration, ending.is_whole), []).append(ending.fence)
-    done = set[UUID]()
+    done = set[Fence]()
     for (duration, is_whole), fences in alike.items():
-        held = [(fence.job_id, fence.attempt) for fence in fences]
-        done.update(await session.scalars(_FINISH[is_whole], {"held": padded(held), "length": duration}))
-    files = [file for ending in endings if ending.fence.job_id in done for file in ending.artifacts]
+        rows = await session.execute(_FINISH[is_whole], {"held": _held(fences), "length": duration})
+        done.update(Fence(job_id, attempt) for job_id, attempt in rows)
+    new = [ending for ending in endings if ending.fence in done]
+    files = [file.columns() | {"retention": each.retention} for each in new for file in each.artifacts]
     if files:
-        await session.execute(_STORE, [file.columns() for file in files])
-    passages = [row for ending in endings if ending.fence.job_id in done for row in ending.passages]
+        await session.execute(_STORE, files)
+    passages = [row for each in new for row in each.passages]
     for start in range(0, len(passages), ROWS_AT_ONCE):
         await session.execute(_KEEP, passages[start : start + ROWS_AT_ONCE])
-    FENCED_WRITES.inc(len(endings) - len(done))
     if done:
         count(session, JobState.DONE, len(done))
-        await announce(session, list(done))
-    return [ending.fence.job_id in done for ending in endings]
+        await announce(session, [fence.job_id for fence in done])
+    if others := [ending.fence for ending in endings if ending.fence not in done]:
+        rows = await session.execute(_DONE_BEFORE, {"held": _held(others)})
+        done.update(Fence(job_id, attempt) for job_id, attempt in rows)
+        FENCED_WRITES.inc(len(endings) - len(done))
+    return [ending.fence in done for ending in endings]
+
+
+def _held(fences: Sequence[Fence]) -> list[tuple[UUID, int]]:
+    return padded([(fence.job_id, fence.attempt) for fence in fences])
 
 
 async def fail(session: AsyncSession, fence: Fence, error: JobError, verdict: Verdict, site: str) -> None:

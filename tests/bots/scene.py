@@ -29,7 +29,7 @@ from shared.results import JobView, Results
 from shared.settings import Settings
 from tests.journeys.chat import PLATFORM, RecordingChat
 from tests.journeys.service import until
-from tests.shared.conftest import an_artifact
+from tests.shared.conftest import an_artifact, end
 
 
 class Chat(RecordingChat):
@@ -129,7 +129,7 @@ class Scene:
     async def finish(self, job_id: UUID) -> None:
         """The job is done."""
         async with self.database.write() as session:
-            await jobs.finish(session, Fence(job_id, 1), [an_artifact(job_id)])
+            await end(session, Fence(job_id, 1), an_artifact(job_id))
 
     async def row(self, request_id: UUID) -> Request:
         """The request as it is now."""

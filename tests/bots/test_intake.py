@@ -22,7 +22,7 @@ from shared.queue import EmbeddedQueue
 from shared.retry import Verdict
 from shared.storage import StorageError
 from tests.cellar import Cellar
-from tests.shared.conftest import SETTINGS, claim, finish, load
+from tests.shared.conftest import SETTINGS, claim, end, finish, load
 from tests.subjects import recorded
 
 SHORT, LONG = "https://a.example/short", "https://a.example/long"
@@ -77,8 +77,9 @@ class Office:
 
 
 @pytest.fixture
-def office(database: Database, tmp_path: Path) -> Office:
+def office(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     """Nobody has asked for anything."""
+    monkeypatch.setattr(shared.stock, "PATIENCE", PATIENCE)
     return Office(database, Cellar(tmp_path))
 
 
@@ -112,7 +113,7 @@ async def has_stopped(database: Database, fence: Fence) -> None:
 
 async def was_a_look(database: Database, fence: Fence) -> None:
     async with database.write() as session:
-        assert await jobs.finish_many(session, [jobs.Ending(fence, [])]) == [True]
+        await end(session, fence)
 
 
 ENDS = [expires, is_revoked, fails, is_cancelled, has_stopped, was_a_look]

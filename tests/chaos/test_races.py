@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 
@@ -16,7 +14,7 @@ from shared import deliveries, jobs
 from shared.database import Database
 from shared.jobs import Fence
 from shared.link import link_key, parse_link
-from shared.models import Artifact, ArtifactKind, Delivery, Job, JobState, Request
+from shared.models import Delivery, Job, JobState, Request
 from shared.options import Options
 from shared.outbox import Outbox
 from shared.queue import EmbeddedQueue
@@ -24,6 +22,7 @@ from shared.settings import Settings
 from shared.stock import Stock
 from shared.storage.local import LocalStorage
 from tests.services import postgres, postgres_url
+from tests.shared.conftest import an_artifact, end
 
 __all__ = ["postgres", "postgres_url"]
 
@@ -69,7 +68,7 @@ class Office:
     async def finish(self, fence: Fence) -> None:
         """A worker is done with it."""
         async with self.database.write() as session:
-            await jobs.finish(session, fence, [_artifact(fence.job_id)])
+            await end(session, fence, an_artifact(fence.job_id))
 
     async def request(self, asked: Submitted) -> Request:
         """The row of a request."""
@@ -82,14 +81,6 @@ class Office:
             (due,) = [r for r in await deliveries.claim(session, [PLATFORM]) if r.id == asked.request_id]
             job = await session.get_one(Job, due.job_id)
             return JobState.CANCELLED if due.cancelled else job.state
-
-
-def _artifact(job_id: UUID) -> Artifact:
-    return Artifact(
-        job_id=job_id, kind=ArtifactKind.VIDEO, format="mp4", file_name="a.mp4", content_type="video/mp4",
-        storage_key=f"{job_id}/1.mp4", size=1, sha256="0" * 64,
-        expires_at=datetime.now(UTC) + timedelta(hours=1),
-    )  # fmt: skip
 
 
 @pytest.fixture
@@ -115,7 +106,7 @@ async def test_who_joins_a_job_while_its_end_is_written_is_told(office: Office) 
     await office.ask("ann")
     fence = await office.claim()
     async with office.database.write() as session:
-        await jobs.finish(session, fence, [_artifact(fence.job_id)])
+        await end(session, fence, an_artifact(fence.job_id))
         asking = asyncio.create_task(office.ask("bob"))
         await asyncio.sleep(0.2)
     bob = await asking
@@ -171,7 +162,7 @@ async def test_who_is_moved_to_a_twin_in_the_moment_that_ends_is_told(office: Of
             return twin is not None
 
     async with office.database.write() as session:
-        await jobs.finish(session, first, [_artifact(first.job_id)])
+        await end(session, first, an_artifact(first.job_id))
         joining = asyncio.create_task(join())
         await asyncio.sleep(0.2)
     if not await joining:  # its files could not be seen yet, so it goes on by itself

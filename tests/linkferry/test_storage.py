@@ -9,14 +9,13 @@ from sqlalchemy import select
 
 from linkferry.compose import Parts, open_parts
 from linkferry.storage import Amount, Report, lines, look, revoke
-from shared import jobs
 from shared.ids import new_id
 from shared.jobs import LeaseLost
 from shared.models import Artifact, JobState
 from shared.settings import Settings
 from tests.bots.web.watching import File, add_job
 from tests.linkferry.conftest import Home
-from tests.shared.conftest import claim, load, make_job
+from tests.shared.conftest import claim, end, load, make_job
 from tests.site.server import MediaSite
 
 FILM = File("video", "mp4", b"film" * 25_000)
@@ -101,9 +100,9 @@ async def test_sweep_says_what_goes_and_a_dry_run_deletes_nothing(home: Home, si
         swept = home.run("storage", "sweep")
         again = home.run("storage", "sweep")
         assert {found.key async for found in parts.storage.keys()} == kept  # noqa: SIM118
-    for command, end in ((looked, "4 files, 4.0 kB would go."), (swept, "4 files, 4.0 kB deleted.")):
+    for command, words in ((looked, "4 files, 4.0 kB would go."), (swept, "4 files, 4.0 kB deleted.")):
         *listed, last = command.out.splitlines()
-        assert (command.code, last) == (0, end)
+        assert (command.code, last) == (0, words)
         assert [line.split()[2] for line in listed] == names
     assert again.out == "Nothing is left over.\n"
     assert home.run("get", site.url("/watch/sample"), "--json").json["job_id"] == done["job_id"]
@@ -140,5 +139,5 @@ async def test_what_is_still_carried_is_cancelled_so_that_no_link_comes_of_it(
         ] * 2  # fmt: skip
         async with parts.database.write() as session:
             with pytest.raises(LeaseLost):
-                await jobs.finish(session, fence, [])
+                await end(session, fence)
         assert (await load(parts.database, queued)).state is JobState.CANCELLED

@@ -3,18 +3,18 @@
 import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 import migrations
 from shared import jobs
 from shared.database import Database
 from shared.ids import new_id
-from shared.jobs import Fence
+from shared.jobs import Ending, Fence, LeaseLost
 from shared.models import Artifact, ArtifactKind, Base, Job, Request
 from shared.settings import Settings
 from tests.services import PrivatePostgres, postgres
@@ -22,6 +22,7 @@ from tests.services import PrivatePostgres, postgres
 __all__ = ["postgres"]
 
 SETTINGS = Settings(_env_file=None)
+HOUR = 3600.0  # seconds
 NAME = "linkferry_rows"  # of the PostgreSQL database
 
 Connect = Callable[[], Database]
@@ -136,16 +137,28 @@ async def load(database: Database, job_id: UUID) -> Job:
         return (await session.scalars(select(Job).where(Job.id == job_id))).one()
 
 
-def an_artifact(job_id: UUID, seconds: float = 3600) -> Artifact:
-    """One stored file."""
+def an_artifact(job_id: UUID) -> Artifact:
+    """One stored file, about to be kept."""
     return Artifact(
         job_id=job_id, kind=ArtifactKind.VIDEO, format="mp4", file_name="a.mp4", content_type="video/mp4",
         storage_key=f"{job_id}/{new_id()}.mp4", size=1, sha256="0" * 64,
-        expires_at=datetime.now(UTC) + timedelta(seconds=seconds),
     )  # fmt: skip
 
 
-async def finish(database: Database, fence: Fence, seconds: float = 3600) -> None:
+async def finish(database: Database, fence: Fence, seconds: float = HOUR) -> None:
     """Done, with one file that lives so long."""
     async with database.write() as session:
-        await jobs.finish(session, fence, [an_artifact(fence.job_id, seconds)])
+        await end(session, fence, an_artifact(fence.job_id), seconds=seconds)
+
+
+async def end(
+    session: AsyncSession,
+    fence: Fence,
+    *artifacts: Artifact,
+    seconds: float = HOUR,
+    is_whole: bool = True,
+) -> None:
+    """Done, with these files; LeaseLost when the job is not ours any more."""
+    ending = Ending(fence, artifacts, seconds, is_whole=is_whole)
+    if not all(await jobs.finish_many(session, [ending])):
+        raise LeaseLost

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from sqlalchemy import select, update
 
 import migrations
 import shared.chat.deliver
-from shared import deliveries, jobs
+from shared import deliveries
 from shared.chat.deliver import Deliverer
 from shared.chat.port import ChatMoved, Throttled
 from shared.database import Database, db_now
@@ -25,6 +24,7 @@ from shared.results import JobView, Results
 from shared.settings import Settings
 from tests.journeys.chat import PLATFORM, Fault, RecordingChat
 from tests.journeys.service import until
+from tests.shared.conftest import end
 from tests.subjects import recorded, subject
 
 
@@ -66,7 +66,6 @@ class Post:
         artifact = Artifact(
             job_id=job_id, kind=ArtifactKind.VIDEO, format="mp4", file_name="a.mp4",
             content_type="video/mp4", storage_key=f"{job_id}/1.video.mp4", size=1, sha256="0" * 64,
-            expires_at=datetime.now(UTC) + timedelta(hours=1),
         )  # fmt: skip
         running = Job(
             id=job_id, link="https://a.example", site="a.example", user_key="u", options={},
@@ -77,7 +76,7 @@ class Post:
             await session.flush()
             session.add_all(requests)
             await session.flush()
-            await jobs.finish(session, Fence(job_id, 1), [artifact])
+            await end(session, Fence(job_id, 1), artifact)
         return [request.id for request in requests]
 
     async def deliver_all(self, deliverers: int = 1) -> None:

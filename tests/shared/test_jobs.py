@@ -9,7 +9,17 @@ from shared.errors import Code, JobError
 from shared.jobs import LeaseLost
 from shared.models import Artifact, Delivery, Job, JobState, OutboxRow, Request
 from shared.retry import MAX_CRASHES, Verdict
-from tests.shared.conftest import SETTINGS, an_artifact, claim, finish, load, make_job, make_request
+from tests.shared.conftest import (
+    HOUR,
+    SETTINGS,
+    an_artifact,
+    claim,
+    end,
+    finish,
+    load,
+    make_job,
+    make_request,
+)
 
 
 async def test_a_new_job_is_queued_with_an_outbox_row(database: Database) -> None:
@@ -49,6 +59,8 @@ async def test_finishing_stores_artifacts_and_state_together(database: Database)
     await finish(database, await claim(database))
     async with database.read() as session:
         job = await jobs.get(session, job_id)
+        kept = Artifact.expires_at.between(db_now(HOUR - 60), db_now(HOUR))
+        assert list(await session.scalars(select(Artifact.job_id).where(kept))) == [job_id]
     assert job is not None
     assert job.state is JobState.DONE
     assert len(job.artifacts) == 1
@@ -297,7 +309,7 @@ async def test_a_result_that_is_not_whole_does_not_answer_for_its_link(database:
     await make_job(database)
     fence = await claim(database)
     async with database.write() as session:
-        await jobs.finish(session, fence, [an_artifact(fence.job_id)], is_whole=False)
+        await end(session, fence, an_artifact(fence.job_id), is_whole=False)
         assert await jobs.find_reusable(session, link_key="https://a.example/1") is None
     assert (await load(database, fence.job_id)).state is JobState.DONE
 

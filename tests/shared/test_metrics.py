@@ -12,7 +12,7 @@ from shared.jobs import Fence, LeaseLost
 from shared.retry import Verdict
 from tests.counting import Since
 from tests.shared.chat.fakes import FINAL, SlowChat, a_request, a_view
-from tests.shared.conftest import claim, finish, make_job, make_jobs
+from tests.shared.conftest import claim, end, finish, make_job, make_jobs
 
 
 def ended(state: str, code: str = "") -> Since:
@@ -45,7 +45,7 @@ async def test_an_end_that_was_not_committed_is_none(database: Database) -> None
     fence = await claim(database)
     with pytest.raises(ZeroDivisionError):
         async with database.write() as session:
-            await jobs.finish(session, fence, [])
+            await end(session, fence)
             raise ZeroDivisionError
     assert done() == 0
     await finish(database, fence)

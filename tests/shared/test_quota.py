@@ -14,7 +14,7 @@ from shared.jobs import Fence
 from shared.models import Job, Stage
 from shared.quota import DAY, Use, room_again
 from shared.settings import Settings
-from tests.shared.conftest import an_artifact, claim, make_job
+from tests.shared.conftest import an_artifact, claim, end, make_job
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 GB = 10**9
@@ -68,7 +68,7 @@ async def carried(database: Database, user: str, size: int, *, fetched: int = 0,
     async with database.write() as session:
         await jobs.report(session, fence, Stage.DOWNLOAD, None, fetched)
         await jobs.report(session, fence, Stage.CONVERT, None, fetched // 2)  # a later try fetched less
-        await jobs.finish(session, fence, [artifact])
+        await end(session, fence, artifact)
         ended = update(Job).where(Job.id == fence.job_id).values(finished_at=db_now(-3600 * hours))
         await session.execute(ended)
 

@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import jobs
 from shared.database import Database, Together, padded
 from shared.jobs import Ending, Fence
-from shared.models import JobState
-from tests.shared.conftest import SETTINGS, an_artifact, claim, finish, load, make_jobs
+from shared.models import Artifact, JobState
+from tests.counting import Since
+from tests.shared.conftest import HOUR, SETTINGS, an_artifact, claim, finish, load, make_jobs
 
 
 async def running(database: Database, count: int) -> list[Fence]:
@@ -33,7 +35,7 @@ def together(database: Database) -> tuple[Together[Ending, bool], list[int]]:
 
 
 def ending(fence: Fence, **more: object) -> Ending:
-    return Ending(fence, [an_artifact(fence.job_id)], **more)  # type: ignore[arg-type]
+    return Ending(fence, [an_artifact(fence.job_id)], HOUR, **more)  # type: ignore[arg-type]
 
 
 async def test_ends_of_the_same_moment_share_a_transaction(database: Database) -> None:
@@ -63,11 +65,11 @@ async def test_what_the_database_refuses_spoils_no_other(database: Database) -> 
     first, second, third = await running(database, 3)
     stored = an_artifact(first.job_id)
     ends, _ = together(database)
-    assert await ends.write(Ending(first, [stored]))
+    assert await ends.write(Ending(first, [stored], HOUR))
     again = an_artifact(second.job_id)
     again.storage_key = stored.storage_key
     told = await asyncio.gather(
-        ends.write(Ending(second, [again])), ends.write(ending(third)), return_exceptions=True
+        ends.write(Ending(second, [again], HOUR)), ends.write(ending(third)), return_exceptions=True
     )
     assert isinstance(told[0], IntegrityError)
     assert told[1] is True
@@ -86,11 +88,29 @@ async def test_whoever_is_stopped_meanwhile_holds_up_nobody(database: Database, 
     assert {job.state for job in others} == {JobState.DONE}
 
 
-async def test_an_end_that_has_been_written_already_is_no_longer_ours(database: Database) -> None:
-    (fence,) = await running(database, 1)
-    await finish(database, fence)
+async def test_an_end_whose_answer_was_lost_is_ours_and_is_written_once(database: Database) -> None:
+    written, other = await running(database, 2)
+    refused = Since("fenced_writes_total")
+    await finish(database, written)
     ends, _ = together(database)
-    assert not await ends.write(ending(fence))
+    stale = Fence(written.job_id, written.attempt - 1)
+    asked = [ends.write(ending(fence)) for fence in (written, other, stale)]
+    assert await asyncio.gather(*asked) == [True, True, False]
+    assert refused() == 1
+    async with database.read() as session:
+        files = list(await session.scalars(select(Artifact.job_id)))
+    assert sorted(files) == sorted([written.job_id, other.job_id])
+
+
+async def test_an_end_that_is_nobodys_any_more_is_refused(database: Database) -> None:
+    cancelled, taken = await running(database, 2)
+    async with database.write() as session:
+        await jobs.cancel(session, cancelled.job_id)
+        assert await jobs.finish_cancelled(session, cancelled)
+        await jobs.release(session, taken)
+    await finish(database, await claim(database))
+    ends, _ = together(database)
+    assert await asyncio.gather(*(ends.write(ending(fence)) for fence in (cancelled, taken))) == [False] * 2
 
 
 @pytest.mark.parametrize(("count", "length"), [(0, 0), (1, 1), (2, 2), (3, 4), (5, 8), (8, 8), (33, 64)])

@@ -70,7 +70,7 @@ def drafts(folder: Path) -> list[Draft]:
 async def test_small_files_are_stored_first_under_keys_without_a_word_of_the_site(tmp_path: Path) -> None:
     shelf, job = Shelf(), new_id()
     shares: list[float] = []
-    artifacts = await store_all(drafts(tmp_path), Fence(job, 3), shelf, 60, shares.append)  # type: ignore[arg-type]
+    artifacts = await store_all(drafts(tmp_path), Fence(job, 3), shelf, shares.append)  # type: ignore[arg-type]
     assert shares == [0.1, 0.2, 0.3, 0.4, 0.7, 1.0]
     assert shelf.keys == [f"{job}/3.2.captions.srt", f"{job}/3.1.captions.srt", f"{job}/3.0.video.mp4"]
     assert [artifact.storage_key for artifact in artifacts] == shelf.keys[::-1]
@@ -79,5 +79,5 @@ async def test_small_files_are_stored_first_under_keys_without_a_word_of_the_sit
 async def test_what_an_earlier_attempt_began_to_store_is_gone_on_with(tmp_path: Path) -> None:
     job = new_id()
     shelf = Shelf(unfinished=(f"{job}/2.0.video.mp4", f"{job}/1.0.video.mp4", f"{new_id()}/1.1.captions.srt"))
-    await store_all(drafts(tmp_path), Fence(job, 3), shelf, 60, [].append)  # type: ignore[arg-type]
+    await store_all(drafts(tmp_path), Fence(job, 3), shelf, [].append)  # type: ignore[arg-type]
     assert shelf.keys == [f"{job}/3.2.captions.srt", f"{job}/3.1.captions.srt", f"{job}/2.0.video.mp4"]

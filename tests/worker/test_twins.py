@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+import shared.stock
 from shared import jobs
 from shared.database import Database, db_now
 from shared.jobs import Fence
@@ -73,8 +74,9 @@ class Pair:
 
 
 @pytest.fixture
-def pair(database: Database, tmp_path: Path) -> Pair:
+def pair(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pair:
     """Nothing has begun."""
+    monkeypatch.setattr(shared.stock, "PATIENCE", 60.0)
     return Pair(database, Cellar(tmp_path))
 
 

@@ -18,13 +18,13 @@ import linkferry.slack
 from bots.slack.manifest import EVENTS, SCOPES
 from linkferry.chats import running_chats
 from linkferry.compose import Parts, delivering, open_parts
-from shared import deliveries, jobs
+from shared import deliveries
 from shared.chat import MessageClient
 from shared.jobs import Fence
 from shared.models import Artifact, ArtifactKind, Job, JobState, Request
 from shared.search.words import title_words
 from shared.settings import Settings
-from tests.shared.conftest import an_artifact
+from tests.shared.conftest import an_artifact, end
 from tests.slack.channels import Channel
 from tests.slack.double import SlackDouble
 from tests.slack.people import Person
@@ -78,7 +78,7 @@ class Chatting:
             for name, value in values.items():
                 setattr(row, name, value)
         async with self.parts.database.write() as session:
-            await jobs.finish(session, Fence(job.id, 1), list(files) or [an_artifact(job.id)])
+            await end(session, Fence(job.id, 1), *(files or [an_artifact(job.id)]))
         self.deliver()
 
     async def transcript(self, text: str = "Hello <!channel>.\n") -> Artifact:

@@ -1,7 +1,6 @@
 """Jobs that are done, with titles and transcripts, on each kind of database."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -43,12 +42,11 @@ class Library:
         file = Artifact(
             id=new_id(), job_id=job_id, kind=ArtifactKind.CAPTIONS, format="vtt", file_name="a.vtt",
             language=language, content_type="text/vtt", storage_key=str(new_id()), size=1, sha256="0" * 64,
-            expires_at=datetime.now(UTC) + timedelta(seconds=seconds),
         )  # fmt: skip
         kept = rows(word_index(self.database.is_sqlite), file.id, passages(cues))
         async with self.database.write() as session:
             await jobs.describe(session, fence, title=title, duration=None, media={}, note=None)
-            assert await jobs.finish_many(session, [Ending(fence, [file], passages=kept)]) == [True]
+            assert await jobs.finish_many(session, [Ending(fence, [file], seconds, passages=kept)]) == [True]
         return job_id
 
     async def asked(self, job_id: UUID, user: str = "ann", chat: str = "here") -> None:

@@ -14,7 +14,7 @@ from shared.jobs import Ending, Fence, keeping
 from shared.models import Artifact, Job, Passage
 from shared.search.finding import rows, word_index
 from shared.search.passages import SIZE, passages
-from tests.shared.conftest import an_artifact, claim, make_job
+from tests.shared.conftest import HOUR, an_artifact, claim, make_job
 from tests.shared.search.conftest import Library
 
 TALK = (
@@ -140,7 +140,8 @@ async def test_what_is_no_longer_kept_is_not_found_but_its_title_is(library: Lib
     job_id = await library.fetched((1, "budget"), title="Secret", seconds=-1)
     assert await library.found("budget") == []
     async with library.database.write() as session:
-        assert len(await jobs.expire(session)) == 1
+        ((file, *_),) = await jobs.expired(session)
+        assert await jobs.expire(session, file)
         assert await session.scalar(select(func.count()).select_from(Passage)) == 0
     assert [each.job_id for each in await library.found("secret")] == [job_id]
 
@@ -150,7 +151,9 @@ async def test_many_files_are_forgotten_at_once(library: Library, monkeypatch: p
     for number in range(5):
         await library.fetched((1, f"budget {number}"), seconds=-1)
     async with library.database.write() as session:
-        assert len(await jobs.expire(session)) == 5
+        files = [file for file, *_ in await jobs.expired(session)]
+        assert len(files) == 5
+        await jobs.mark_deleted(session, files)
         assert await session.scalar(select(func.count()).select_from(Passage)) == 0
 
 
@@ -171,7 +174,7 @@ async def test_an_attempt_that_lost_its_job_leaves_nothing_behind(library: Libra
     file.id = new_id()
     kept = rows(word_index(library.database.is_sqlite), file.id, passages([(1.0, "budget")]))
     async with library.database.write() as session:
-        lost = Ending(Fence(job_id, fence.attempt - 1), [file], passages=kept)
+        lost = Ending(Fence(job_id, fence.attempt - 1), [file], HOUR, passages=kept)
         assert await jobs.finish_many(session, [lost]) == [False]
         assert await session.scalar(select(func.count()).select_from(Passage)) == 0
 
