@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +48,8 @@ def set_points(history: History) -> None:
 
     Worker._carry = carry_and_tell  # type: ignore[method-assign]
     reaper.before(Reporter, "downloaded", DOWNLOADING, lambda _, progress: progress.done > EARLY)
-    reaper.before(jobs, "finish", STORED)
-    reaper.before(shutil, "rmtree", COMMITTED, lambda path, **_: Path(path).parent.name == "work")
+    reaper.before(jobs, "finish_many", STORED)
+    reaper.before(worker.supervise, "remove_unused", COMMITTED)
     reaper.after(ChatClient, "edit", SHOWN)
     reaper.after(ChatClient, "post", SHOWN)
 

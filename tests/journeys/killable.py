@@ -6,7 +6,6 @@ With `SHARE` it works beside another one on the same data folder, which only tes
 
 import asyncio
 import os
-import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import worker.attempt
 import worker.janitor
+import worker.supervise
 from linkferry.compose import open_parts, running_worker
 from shared.lock import worker_lock
 from shared.queue import EmbeddedQueue
@@ -60,9 +60,7 @@ MOMENTS: dict[str, Callable[[], None]] = {
     ),
     "while it is converted": lambda: before(Reporter, "converted"),
     "when its files are stored": lambda: before(worker.attempt.jobs, "finish_many"),
-    "when it is done, before the delivery": lambda: before(
-        shutil, "rmtree", lambda path, **_: Path(path).parent.name == "work"
-    ),
+    "when it is done, before the delivery": lambda: before(worker.supervise, "remove_unused"),
     "when the result was shown, before that is recorded": after_edit,
 }
 
