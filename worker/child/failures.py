@@ -5,11 +5,13 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import yt_dlp.networking.exceptions as net
 from yt_dlp.utils import ContentTooShortError, ExtractorError, GeoRestrictedError, UnsupportedError
 
-from shared.errors import Code, JobError
+from shared.errors import FAILURES, Code, JobError, Retry
+from shared.link import site_of
 from worker.child.abort import Abort
 from worker.child.protocol import Failed
 
@@ -77,9 +79,33 @@ _ERRNO: dict[int, Code] = {
 }
 
 
-def explain(error: BaseException) -> Failed:
-    """Find the code for whatever a call raised."""
+def explain(error: BaseException, site: str | None = None) -> Failed:
+    """Find the code for whatever a call raised.
+
+    `site` is that of a link that may have led to strangers: it is let rest only when it asks for that itself,
+    or they could have any site rest that sends people on to them.
+    """
     causes = list(_causes(error))
+    answer = next((cause for cause in causes if isinstance(cause, net.HTTPError)), None)
+    failed = _explain(error, causes, answer)
+    meaning = FAILURES[failed.code]
+    if (
+        site is None
+        or meaning.retry is not Retry.COOL_DOWN
+        or (answer and site_at(answer.response.url) == site)
+    ):
+        return failed
+    return failed.model_copy(
+        update={"code": Code.SITE_ERROR, "sentence": failed.sentence or meaning.sentence}
+    )
+
+
+def site_at(url: str) -> str:
+    """The site that a URL is of, as `shared.link` has it."""
+    return site_of(urlsplit(url).hostname or "")
+
+
+def _explain(error: BaseException, causes: list[BaseException], answer: net.HTTPError | None) -> Failed:
     for cause in causes:
         if isinstance(cause, JobError):
             return Failed(
@@ -90,7 +116,6 @@ def explain(error: BaseException) -> Failed:
             )
         if isinstance(cause, Abort):
             return Failed(code=cause.code, detail=cause.detail[:_MAX_DETAIL])
-    answer = next((cause for cause in causes if isinstance(cause, net.HTTPError)), None)
     return Failed(
         code=_code(error, causes, answer),
         detail=f"{type(error).__name__}: {error}"[:_MAX_DETAIL],

@@ -65,7 +65,7 @@ def _serve(wire: Wire, extractors: Extractors) -> None:
                 reply = _answer(session, call)
         except BaseException as error:
             bounds.use_reserve()
-            reply = Reply(error=_failed(error))
+            reply = Reply(error=_failed(error, session.unsure_site if session else None))
         bounds.limit_again()
         wire.reply(reply)
 
@@ -104,9 +104,9 @@ def _answer(session: Session, call: Call) -> Reply:
     raise JobError(Code.INTERNAL, f"hello again: {call.call}")
 
 
-def _failed(error: BaseException) -> Failed:
+def _failed(error: BaseException, unsure_site: str | None) -> Failed:
     """What a rule of ours forbade counts, however yt-dlp wrapped it."""
-    failed = failures.explain(TRIPWIRE.first or error)
+    failed = failures.explain(TRIPWIRE.first or error, unsure_site)
     if failed.code is Code.INTERNAL:
         log.error("unexpected", exc_info=error)
     return failed

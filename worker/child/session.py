@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.errors import Code, JobError
 from shared.options import Options
-from worker.child import bounds, captions, describe, downloads, extras, formats, links
+from worker.child import bounds, captions, describe, downloads, extras, failures, formats, links
 from worker.child.abort import TRIPWIRE
 from worker.child.budget import Budget
 from worker.child.patience import Patience
@@ -93,6 +93,12 @@ class Session:
             limits.playlist_limit, params=options(cookie_file), budget=self.budget, extractors=extractors
         )
         self._info: Info | None = None
+        self._link = ""
+
+    @property
+    def unsure_site(self) -> str | None:
+        """The link's site where strangers may have led us away from it; None where only the site can."""
+        return failures.site_at(self._link) if self.ydl.is_led_anywhere else None
 
     @property
     def info(self) -> Info:
@@ -104,6 +110,7 @@ class Session:
     def probe(self, link: str) -> Media:
         """Look at a link; refuses what is live, protected, or no media."""
         links.check_link(link, self.ydl._ies.values())
+        self._link = link
         self.budget.start()
         info = self.ydl.extract_info(link, download=False)
         if not info:

@@ -150,6 +150,7 @@ class Downloader(yt_dlp.YoutubeDL):  # type: ignore[misc]
         """`extractors` are those of a warm instance; without them they are loaded, which takes a while."""
         self.budget = budget
         self.hides_captions = False
+        self.is_led_anywhere = False
         super().__init__(params, auto_init=False if extractors else "no_verbose_header")
         if extractors:
             # The very dict: after a fork, to touch every extractor once is to copy their pages.
@@ -158,9 +159,13 @@ class Downloader(yt_dlp.YoutubeDL):  # type: ignore[misc]
     def extract_info(
         self, url: str, download: bool = True, ie_key: str | None = None, *rest: Any, **more: Any
     ) -> Any:
-        """What yt-dlp says; which extractor it is for is known without asking each."""
+        """What yt-dlp says; which extractor it is for is known without asking each.
+
+        The generic one goes wherever a page or a redirect of anybody's leads.
+        """
         if isinstance(self._ies, Extractors):
             ie_key = ie_key or self._ies.first(url)
+        self.is_led_anywhere |= ie_key == "Generic"
         return super().extract_info(url, download, ie_key, *rest, **more)
 
     def write_debug(self, message: str, *args: Any, **more: Any) -> None:

@@ -119,6 +119,29 @@ def test_the_site_says_how_long_to_wait() -> None:
 
 
 @pytest.mark.parametrize(
+    ("error", "site", "code"),
+    [
+        (http(429), "site.example", Code.THROTTLED),
+        (http(429), "short.example", Code.SITE_ERROR),
+        (http(429), None, Code.THROTTLED),
+        (DownloadError("ERROR: HTTP Error 429"), "short.example", Code.SITE_ERROR),  # nobody knows whose
+        (DownloadError("ERROR: Cloudflare anti-bot challenge"), "short.example", Code.SITE_ERROR),
+        (http(404), "short.example", Code.NOT_FOUND),
+    ],
+    ids=repr,
+)
+def test_who_led_us_away_does_not_rest_for_what_others_say(
+    error: Exception, site: str | None, code: Code
+) -> None:
+    assert explain(error, site).code is code
+
+
+def test_what_others_say_is_told_and_heeded_all_the_same() -> None:
+    failed = explain(http(429, **{"Retry-After": "7"}), "short.example")
+    assert (failed.sentence, failed.retry_after) == ("The site asks me to slow down.", 7.0)
+
+
+@pytest.mark.parametrize(
     ("value", "seconds"),
     [
         (None, None),

@@ -181,6 +181,7 @@ async def test_refusals_get_their_code(
         ("/fault/status/404/media/sample.mp4", Code.NOT_FOUND, None),
         ("/fault/status/410/media/sample.mp4", Code.NOT_FOUND, None),
         ("/fault/status/429/media/sample.mp4?retry_after=7", Code.THROTTLED, 7.0),
+        ("{elsewhere}/fault/status/429/media/sample.mp4%3Fretry_after=7", Code.SITE_ERROR, 7.0),
         ("/fault/status/500/media/sample.mp4", Code.SITE_ERROR, None),
         ("/fault/html/x.mp4", Code.UNSUPPORTED, None),
         ("/fault/html/x.mp4?type=video/mp4", Code.UNSUPPORTED, None),
@@ -200,7 +201,8 @@ async def test_faults_of_a_site_get_their_code(
 ) -> None:
     with pytest.raises(JobError) as failure:
         async with server.open(tmp_path, limits()) as child:
-            await child.probe(site.url(page))
+            elsewhere = f"/redirect?to=http://127.1:{site.port}"  # another name of the same address
+            await child.probe(site.url(page.format(elsewhere=elsewhere)))
             await child.download(Options(), nothing)
     assert (failure.value.code, failure.value.retry_after) == (code, retry_after)
 
