@@ -100,10 +100,9 @@ async def test_nothing_is_acknowledged_before_it_is_stored(
         command = await chat.ann.runs(f"/get {LINK}", chat.channel)
         assert command.error == "http_service_error"
     with monkeypatch.context() as patch:
-        Outage(chat.parts.database, patch, "write", 1)
+        Outage(chat.parts.database, patch, "write", 1000)
         said = await chat.ann.says(f"<@BOT> {LINK}", chat.channel)
-        await said.delivery.acked()
-    assert said.delivery.outcomes[0] == "http_error"
+    assert (await said.delivery.acked()).outcomes[0] == "http_error"
     await chat.channel.shows("Queued")
     assert len(await chat.requests()) == 1
 

@@ -81,7 +81,7 @@ async def test_nothing_is_acknowledged_before_it_is_stored(
             assert not command.is_acked
             await chat.channel.shows("I cannot reach my database", only_to=chat.ann)
         with monkeypatch.context() as patch:
-            Outage(parts.database, patch, "write", 1)
+            Outage(parts.database, patch, "write", 1000)
             said = await chat.ann.says(f"<@BOT> {LINK}", chat.channel)
         await said.delivery.acked()
         await chat.channel.shows("Queued")
