@@ -246,7 +246,7 @@ class Attempt:
         found, options = fetched.found, self._options
         inputs = [Path(file.path) for file in fetched.files]
         kinds = set[Kind]().union(*(PROMISED[file.kind] for file in fetched.files))
-        limits = media.Limits(self._settings.stall_timeout, self._settings.max_bytes)
+        limits = media.ConversionLimits(self._settings.stall_timeout, self._settings.max_bytes)
         if len(inputs) == 1 and inputs[0].suffix == f".{options.format}" and not options.clip:
             self._tools.storage.expect(inputs[0])  # read and synced while ffprobe looks at it
         growing = media.unfinished_result(self.work_dir, options.format)

@@ -8,18 +8,17 @@ process.py  one ffmpeg or ffprobe process: bounded, killable   settings for host
 """
 
 from worker.media.check import check, trust, verify
-from worker.media.convert import Limits, convert, unfinished_result
-from worker.media.plan import Plan, Track, Work, plan
+from worker.media.convert import ConversionLimits, convert, unfinished_result
+from worker.media.plan import Plan, Track, plan
 from worker.media.probe import Kind, MediaInfo, Stream, inspect, inspect_all
 
 __all__ = [
+    "ConversionLimits",
     "Kind",
-    "Limits",
     "MediaInfo",
     "Plan",
     "Stream",
     "Track",
-    "Work",
     "check",
     "convert",
     "inspect",

@@ -11,7 +11,7 @@ import ffmpeg
 
 from shared.errors import Code, JobError
 from shared.options import MediaFormat, Options
-from worker.media.plan import Plan, Track, Work, needs_keyframe, plan
+from worker.media.plan import Plan, Track, needs_keyframe, plan
 from worker.media.probe import Kind, MediaInfo, inspect_all, keyframe_at
 from worker.media.process import DEMUXERS, PROTOCOLS, file_url, run
 
@@ -34,7 +34,7 @@ ArgumentMap = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Limits:
+class ConversionLimits:
     """What a conversion may use: `stall` seconds without getting on, `max_bytes` for its result."""
 
     stall: float
@@ -46,7 +46,7 @@ async def convert(
     work_dir: Path,
     options: Options,
     on_progress: Callable[[float], None],
-    limits: Limits | None = None,
+    limits: ConversionLimits | None = None,
 ) -> Path:
     """Make one finished file of the downloaded ones; a single file that is right already is returned.
 
@@ -56,7 +56,7 @@ async def convert(
     """
     infos = await inspect_all(inputs)
     decision = plan(infos, options, await _keyframe(infos, options))
-    if decision.work is Work.KEEP:
+    if decision.is_done:
         on_progress(1.0)
         return inputs[0]
     partial = unfinished_result(work_dir, options.format)
@@ -80,7 +80,7 @@ async def _run_ffmpeg(
     command: Sequence[str],
     duration: float | None,
     on_progress: Callable[[float], None],
-    limits: Limits | None,
+    limits: ConversionLimits | None,
 ) -> None:
     """Run it for as long as it gets on, and as long as what it writes is not too large."""
     now = asyncio.get_running_loop().time
@@ -96,7 +96,7 @@ async def _run_ffmpeg(
 
     try:
         async with patience:
-            await run("ffmpeg", command, Progress(duration, on_progress, moved).feed)
+            await run("ffmpeg", command, ConversionProgress(duration, on_progress, moved).feed)
     except TimeoutError as error:
         if not patience.expired():
             raise
@@ -199,7 +199,7 @@ _QUALITY: dict[str, ArgumentMap] = {
 }
 
 
-class Progress:
+class ConversionProgress:
     """Turns what ffmpeg writes to `-progress` into a fraction that only grows and stays below 1.
 
     `moved` is called with the bytes written so far whenever ffmpeg has got on: a report alone is none.

@@ -13,7 +13,6 @@ stricter, because encoding it is nearly free: Opus in mp4 is mute on many phones
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from shared.errors import Code, JobError
 from shared.options import Clip, MediaFormat, Options
@@ -52,14 +51,6 @@ CONTAINERS = {
 }
 
 
-class Work(StrEnum):
-    """How much has to be done."""
-
-    KEEP = "keep"
-    REMUX = "remux"
-    TRANSCODE = "transcode"
-
-
 @dataclass(frozen=True)
 class Track:
     """One stream of the result: stream `index` of input number `source`; no encoder means: copy."""
@@ -71,16 +62,15 @@ class Track:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do and why. Times in seconds.
+    """What to do; nothing, where `is_done`: the one file already is what was asked for. Times in seconds.
 
     `start` and `length` are the clip to cut, None when nothing is cut off; `duration` is how long the result
     will be, None when nobody knows.
     """
 
-    work: Work
+    is_done: bool
     format: MediaFormat
     tracks: tuple[Track, ...]
-    reasons: tuple[str, ...]
     start: float | None = None
     length: float | None = None
     duration: float | None = None
@@ -103,15 +93,11 @@ def plan(inputs: Sequence[MediaInfo], options: Options, keyframe: float | None =
     tracks = tuple(
         Track(source, stream, _encoder(stream, options.format, copies_video)) for source, stream in chosen
     )
-    reasons = (*_file_reasons(inputs, options.format), *_track_reasons(tracks, options.format))
-    if clip:
-        reasons = (f"a clip from {clip.start:g} to {clip.end:g} s", *reasons)
-    work = Work.REMUX if reasons else Work.KEEP
+    copies_all = not any(track.encoder for track in tracks)
     return Plan(
-        work=Work.TRANSCODE if any(track.encoder for track in tracks) else work,
+        is_done=clip is None and copies_all and _is_right(inputs, options.format),
         format=options.format,
         tracks=tracks,
-        reasons=reasons,
         start=clip.start if clip else None,
         length=clip.length if clip else None,
         duration=clip.length if clip else duration,
@@ -164,31 +150,16 @@ def _encoder(stream: Stream, wanted: MediaFormat, copies_video: bool) -> str | N
     return ENCODERS[wanted][stream.kind]
 
 
-def _track_reasons(tracks: Sequence[Track], wanted: MediaFormat) -> list[str]:
-    """Why streams are encoded."""
-    reasons = []
-    for track in tracks:
-        if track.encoder and _may_copy(track.stream, wanted):
-            reasons.append(f"no keyframe within {PREROLL:g} s before the clip")
-        elif track.encoder:
-            reasons.append(f"{track.stream.codec} is not copied into {wanted}")
-    return reasons
-
-
-def _file_reasons(inputs: Sequence[MediaInfo], wanted: MediaFormat) -> list[str]:
-    """Why one copying pass is needed, apart from codecs and clips."""
-    if len(inputs) > 1:
-        return ["several files become one"]
+def _is_right(inputs: Sequence[MediaInfo], wanted: MediaFormat) -> bool:
+    """Whether there is one file, and no copying pass is needed either, apart from codecs and clips."""
     info = inputs[0]
-    reasons = []
-    if info.container not in CONTAINERS[wanted]:
-        reasons.append(f"{info.container} becomes {wanted}")
-    elif info.fragmented:
-        reasons.append("it is fragmented")
-    elif info.container == "mp4" and not info.faststart:
-        reasons.append("it would not start playing before it is complete")
-    if wanted.is_audio and info.of(Kind.VIDEO):
-        reasons.append("the pictures are left out")
-    if info.duration is None:
-        reasons.append("it does not say how long it is")
-    return reasons
+    plays_at_once = info.container != "mp4" or info.faststart
+    pictures_left_over = wanted.is_audio and info.of(Kind.VIDEO)
+    return (
+        len(inputs) == 1
+        and info.container in CONTAINERS[wanted]
+        and not info.fragmented
+        and plays_at_once
+        and not pictures_left_over
+        and info.duration is not None
+    )

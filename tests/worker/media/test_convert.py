@@ -14,9 +14,9 @@ import pytest
 from shared.errors import Code, JobError
 from shared.options import Clip, MediaFormat, Options
 from tests.worker.media.conftest import DURATION, RATE, MakeSample, codecs, shown_times
-from worker.media import Kind, Limits, MediaInfo, convert, inspect, verify
+from worker.media import ConversionLimits, Kind, MediaInfo, convert, inspect, verify
 from worker.media import process as tools
-from worker.media.convert import Progress
+from worker.media.convert import ConversionProgress
 
 BOTH = (Kind.VIDEO, Kind.AUDIO)
 
@@ -185,7 +185,7 @@ class TestProgress:
 
     def test_reads_lines_that_arrive_in_pieces_and_skips_what_is_no_number(self) -> None:
         reported: list[float] = []
-        progress = Progress(10.0, reported.append)
+        progress = ConversionProgress(10.0, reported.append)
         for piece in (b"out_time_us=N/A\nout_ti", b"me_us=2500000\nspeed=1x\n", b"out_time_us=-5000\n"):
             progress.feed(piece)
         progress.feed(b"out_time_us=1000000\nout_time_us=20000000\nprogress=end\n")
@@ -193,14 +193,14 @@ class TestProgress:
 
     def test_of_unknown_length_says_nothing(self) -> None:
         reported: list[float] = []
-        Progress(None, reported.append).feed(b"out_time_us=2500000\n")
+        ConversionProgress(None, reported.append).feed(b"out_time_us=2500000\n")
         assert reported == []
 
 
 async def test_a_result_that_grows_too_large_ends_the_conversion(sample: MakeSample, tmp_path: Path) -> None:
     with pytest.raises(JobError) as caught:
         options = Options(format=MediaFormat.WAV)
-        await convert([sample("tone.mp3")], tmp_path, options, lambda _: None, Limits(60, 100_000))
+        await convert([sample("tone.mp3")], tmp_path, options, lambda _: None, ConversionLimits(60, 100_000))
     assert caught.value.code is Code.TOO_LARGE
     assert list(tmp_path.iterdir()) == []
 
@@ -213,7 +213,7 @@ async def test_an_ffmpeg_that_gets_no_further_is_ended(
     monkeypatch.setattr(tools, "_command", lambda _tool: ("sh", "-c", talker))
     with pytest.raises(JobError) as caught:
         options = Options(format=MediaFormat.WAV)
-        await convert([sample("tone.mp3")], tmp_path, options, lambda _: None, Limits(0.5, 10**9))
+        await convert([sample("tone.mp3")], tmp_path, options, lambda _: None, ConversionLimits(0.5, 10**9))
     assert caught.value.code is Code.STALLED
     assert processes_in(tmp_path) == []
 
