@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared import jobs, quota, tracing
 from shared.database import Database
 from shared.errors import LinkferryError
-from shared.ids import new_id
+from shared.ids import new_id, user_key
 from shared.link import Link, link_key
 from shared.models import Job, Request, table
 from shared.options import Options
@@ -46,7 +46,7 @@ class Origin:
     @property
     def user_key(self) -> str:
         """The person, across chats of one platform."""
-        return f"{self.platform}:{self.user_id}"
+        return user_key(self.platform, self.user_id)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Ids: UUIDv7, so that they sort by the time they were made."""
+"""Ids of rows: UUIDv7, so that they sort by the time they were made; and of people."""
 
 from uuid import UUID
 
@@ -8,3 +8,8 @@ from uuid_utils.compat import uuid7
 def new_id() -> UUID:
     """A new, time-ordered id (RFC 9562)."""
     return uuid7()
+
+
+def user_key(platform: str, user_id: str) -> str:
+    """The person, across chats of one platform."""
+    return f"{platform}:{user_id}"

@@ -1,9 +1,10 @@
 """How much one person may fetch in 24 hours, by the database's clock.
 
-What counts is what a person's jobs fetched or stored, whichever is more; what others fetched before costs
-nothing, and who joins another's job pays nothing. Somebody below the limit may start a job that ends above
-it, and so may those of their jobs that run at the same moment: more than that does not slip through, because
-a job that waited looks again before it fetches.
+What counts is what a person's jobs fetched or stored, whichever is more; of a job that was tried again, what
+the try that got furthest had fetched. What others fetched before costs nothing, and who joins another's job pays
+nothing, unless that one gives up or has no room any more. Somebody below the limit may start a job that ends
+above it, and so may those of their jobs that run at the same moment: more than that does not slip through,
+because a job that waited looks again before it fetches.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared import jobs
 from shared.database import db_now
 from shared.errors import Code, JobError
 from shared.models import Artifact, Job, JobState
@@ -41,6 +43,24 @@ def room_again(uses: Sequence[Use], most: int, now: datetime) -> datetime | None
         if used < most:
             return (use.ended_at or now) + timedelta(seconds=DAY)
     return now + timedelta(seconds=DAY)
+
+
+async def payer(session: AsyncSession, job_id: UUID, settings: Settings) -> str | None:
+    """Who pays for a job that has its turn: the first of those who wait for it and have room.
+
+    None when nobody waits any more. Raises JobError(QUOTA) when all have fetched enough.
+    """
+    refusal: JobError | None = None
+    for user_key in await jobs.waiting(session, job_id):
+        try:
+            await check(session, user_key, settings, but=job_id)
+        except JobError as error:
+            refusal = refusal or error
+        else:
+            return user_key
+    if refusal is not None:
+        raise refusal
+    return None
 
 
 async def check(session: AsyncSession, user_key: str, settings: Settings, but: UUID | None = None) -> None:

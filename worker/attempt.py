@@ -145,9 +145,12 @@ class Attempt:
 
     async def _check_quota(self) -> None:
         """Many links at once are all taken in; what the first of them fetched is known only now."""
-        if self._settings.max_user_bytes:
-            async with self._database.read() as session:
-                await quota.check(session, self._user_key, self._settings, but=self.fence.job_id)
+        if not self._settings.max_user_bytes:
+            return
+        async with self._database.read() as session:
+            payer = await quota.payer(session, self.fence.job_id, self._settings)
+        if payer is not None and payer != self._user_key:
+            await self._surely(lambda session: jobs.charge(session, self.fence, payer))
 
     async def _fetch_captions(self, child: Child, fetched: Fetched) -> None:
         """They are an extra of a video, and the job itself where nothing else was asked for."""

@@ -34,9 +34,11 @@ from shared.jobs.reading import (
     recent,
     state_of,
     traces,
+    waiting,
 )
 from shared.jobs.working import (
     Ending,
+    charge,
     claim,
     claim_many,
     cool_down,
@@ -62,6 +64,7 @@ __all__ = [
     "announce",
     "announce_missed",
     "cancel",
+    "charge",
     "claim",
     "claim_many",
     "cool_down",
@@ -103,4 +106,5 @@ __all__ = [
     "state_of",
     "stored",
     "traces",
+    "waiting",
 ]

@@ -12,6 +12,7 @@ from shared.errors import Code
 from shared.jobs.ending import announce, back_to_queue, cancelled, count
 from shared.jobs.fence import ACTIVE, Fence, changed
 from shared.jobs.making import enqueue
+from shared.jobs.reading import waiting
 from shared.models import Delivery, Job, JobState, Request
 
 
@@ -49,6 +50,7 @@ async def flagged(session: AsyncSession, job_ids: Sequence[UUID]) -> list[UUID]:
 async def leave(session: AsyncSession, request_id: UUID) -> bool:
     """One request gives up. Returns True when nobody else waits for its job, which may then be cancelled.
 
+    Who stays pays for a job that runs; who pays for one that is queued is seen when it has its turn.
     Once the job has ended it is too late: the result may have been shown already, and there is only one.
     """
     # The job is locked before its request, as at its end: the other way round each would wait for the other.
@@ -66,8 +68,12 @@ async def leave(session: AsyncSession, request_id: UUID) -> bool:
     job_id = await session.scalar(gone)
     if job_id is None:
         return False
-    others = exists().where(Request.job_id == job_id, Request.cancelled.is_(False))
-    return not await session.scalar(select(others))
+    others = await waiting(session, job_id)
+    if others:
+        runs = update(Job).where(Job.id == job_id, Job.state == JobState.RUNNING)
+        stays = runs.where(Job.user_key.not_in(others)).values(user_key=others[0])
+        await session.execute(stays.execution_options(synchronize_session=False))
+    return not others
 
 
 async def retry(session: AsyncSession, job_id: UUID) -> bool:

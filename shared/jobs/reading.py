@@ -12,8 +12,9 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from shared.database import db_now, padded
 from shared.errors import Code
+from shared.ids import user_key
 from shared.jobs.making import MAX_JOIN_HOPS
-from shared.models import Artifact, Job, JobState, WorkerSign
+from shared.models import Artifact, Job, JobState, Request, WorkerSign
 
 # Statements that every look at a job needs are built once: building one costs more than running it.
 
@@ -94,6 +95,15 @@ async def _bring_files(session: AsyncSession, found: Sequence[Job]) -> None:
 async def state_of(session: AsyncSession, job_id: UUID) -> JobState | None:
     """The state alone; None when there is no such job."""
     return await session.scalar(select(Job.state).where(Job.id == job_id))
+
+
+async def waiting(session: AsyncSession, job_id: UUID) -> list[str]:
+    """Who waits for a job, in the order they asked; named as the person who pays for it is."""
+    query = select(Request.platform, Request.user_id).where(
+        Request.job_id == job_id, Request.cancelled.is_(False)
+    )
+    asked = await session.execute(query.order_by(Request.id))
+    return list(dict.fromkeys(user_key(platform, user_id) for platform, user_id in asked))
 
 
 async def traces(session: AsyncSession, job_ids: Sequence[UUID]) -> dict[UUID, str]:

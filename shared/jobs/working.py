@@ -160,6 +160,11 @@ async def describe(
     await fenced(session, fence, **told, note=note)
 
 
+async def charge(session: AsyncSession, fence: Fence, user_key: str) -> None:
+    """Somebody else pays for the job than the one who asked for it first."""
+    await fenced(session, fence, user_key=user_key)
+
+
 async def identify(session: AsyncSession, fence: Fence, media_key: str) -> Job | None:
     """Name the media behind the job. Returns the other job that already is, or has, the same; else None.
 

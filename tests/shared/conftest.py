@@ -105,10 +105,10 @@ async def make_jobs(database: Database, count: int, user: str = "telegram:1") ->
     return made
 
 
-async def make_request(database: Database, job_id: UUID, platform: str = "telegram") -> UUID:
+async def make_request(database: Database, job_id: UUID, platform: str = "telegram", user: str = "u") -> UUID:
     """Somebody who waits for the job."""
     request = Request(
-        id=new_id(), event_key=str(new_id()), platform=platform, chat_id="c", user_id="u", job_id=job_id
+        id=new_id(), event_key=str(new_id()), platform=platform, chat_id="c", user_id=user, job_id=job_id
     )
     async with database.write() as session:
         session.add(request)

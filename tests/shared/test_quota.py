@@ -14,7 +14,7 @@ from shared.jobs import Fence
 from shared.models import Job, Stage
 from shared.quota import DAY, Use, room_again
 from shared.settings import Settings
-from tests.shared.conftest import an_artifact, claim, end, make_job
+from tests.shared.conftest import an_artifact, claim, end, make_job, make_request
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 GB = 10**9
@@ -111,6 +111,41 @@ async def test_what_goes_on_counts_as_far_as_it_is(database: Database) -> None:
         assert (await refused(database) is not None) == is_refused
     async with database.read() as session:
         await quota.check(session, ANN, LIMITED, but=fence.job_id)
+
+
+async def test_a_job_is_paid_by_the_first_who_waits_for_it_and_has_room(database: Database) -> None:
+    await carried(database, ANN, 2 * GB)
+    job_id = await make_job(database, None, ANN)
+
+    async def payer() -> str | None:
+        async with database.read() as session:
+            return await quota.payer(session, job_id, LIMITED)
+
+    assert await payer() is None, "nobody waits for it"
+    ann = await make_request(database, job_id, user="1")
+    with pytest.raises(JobError) as refusal:
+        await payer()
+    assert (refusal.value.code, refusal.value.detail) == (Code.QUOTA, ANN)
+    bob = await make_request(database, job_id, user="2")
+    await make_request(database, job_id, user="3")
+    assert await payer() == "telegram:2"
+    async with database.write() as session:
+        assert not await jobs.leave(session, ann)
+        assert not await jobs.leave(session, bob)
+    assert await payer() == "telegram:3"
+
+
+async def test_who_stays_pays_for_what_goes_on_when_the_one_who_paid_leaves(database: Database) -> None:
+    job_id = await make_job(database, None, ANN)
+    asked = [await make_request(database, job_id, user=user) for user in "1123"]
+    fence = await claim(database)
+    paid = []
+    for request_id in asked:
+        async with database.write() as session:
+            await jobs.report(session, fence, Stage.DOWNLOAD, None, 2 * GB)
+            await jobs.leave(session, request_id)
+        paid.append([user for user in "123" if await refused(database, f"telegram:{user}")])
+    assert paid == [["1"], ["2"], ["3"], ["3"]]
 
 
 async def test_nobody_is_limited_unless_it_is_set_and_the_operator_never(database: Database) -> None:
