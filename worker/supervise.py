@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import random
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -111,19 +110,22 @@ async def _heartbeat(tools: Tools, fence: Fence, stop: asyncio.Event) -> AsyncIt
 
 
 async def _beat(database: Database, lease: float, fence: Fence, stop: asyncio.Event) -> None:
-    renewed = time.monotonic()
+    """Raises LeaseLost in time: when the lease runs out another worker may begin, wherever that is."""
+    now = asyncio.get_running_loop().time
+    renewed = now()
     while True:
         with suppress(TimeoutError):
-            async with asyncio.timeout(lease / BEATS):
+            async with asyncio.timeout_at(min(now() + lease / BEATS, renewed + lease)):
                 await stop.wait()
             raise LeaseLost("cancelled")
+        begun = now()
         try:
-            async with asyncio.timeout(lease), database.write() as session:
+            async with asyncio.timeout_at(renewed + lease) as until_lost, database.write() as session:
                 await jobs.renew(session, fence, lease)
-            renewed = time.monotonic()
+            renewed = begun
         except (SQLAlchemyError, OSError) as error:
             # a short outage of the database must not cost the work done so far
-            if time.monotonic() - renewed > lease:
+            if until_lost.expired() or now() >= renewed + lease:
                 raise LeaseLost("no heartbeat for a whole lease") from error
             log.warning("the heartbeat was not taken: %s", error)
 
