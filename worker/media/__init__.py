@@ -1,7 +1,7 @@
 """Everything ffmpeg does, on local files only: look, decide, convert in one pass, check.
 
 probe.py    inspect(path) -> MediaInfo, one ffprobe call, or none where a child has looked already
-layout.py   what the bytes say by themselves
+answer.py   what ffprobe or a child says, typed               layout.py   what the bytes say by themselves
 plan.py     MediaInfo + Options -> Plan, a pure decision       convert.py  Plan -> the finished file
 check.py    is this the whole, playable file that was asked for
 process.py  one ffmpeg or ffprobe process: bounded, killable   settings for hostile input live there too
