@@ -90,6 +90,7 @@ class Base(DeclarativeBase):
 
 
 _ACTIVE = text("state IN ('queued', 'running')")
+_KEPT = text("deleted_at IS NULL")
 
 
 class Job(Base):
@@ -210,7 +211,10 @@ class Artifact(Base):
     """One stored file of a finished job. `size` in bytes; `duration` in seconds; `height` in pixels."""
 
     __tablename__ = "artifacts"
-    __table_args__ = (Index("ix_artifacts_job_id", "job_id"), Index("ix_artifacts_expires_at", "expires_at"))
+    __table_args__ = (
+        Index("ix_artifacts_job_id", "job_id"),
+        Index("ix_artifacts_kept", "expires_at", sqlite_where=_KEPT, postgresql_where=_KEPT),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))

@@ -102,6 +102,26 @@ async def test_the_search_comes_and_goes_alone(database: Database) -> None:
     assert await differences(database) == []
 
 
+async def indexes(database: Database, table: str) -> set[str | None]:
+    """The names of a table's indexes."""
+    async with database.connection() as connection:
+        return {
+            index["name"]
+            for index in await connection.run_sync(lambda sync: inspect(sync).get_indexes(table))
+        }
+
+
+async def test_the_index_of_kept_files_replaces_that_of_all_and_the_other_way_round(
+    database: Database,
+) -> None:
+    await migrations.upgrade(database, "0006")
+    before = await indexes(database, "artifacts")
+    await migrations.upgrade(database, "0007")
+    assert before ^ await indexes(database, "artifacts") == {"ix_artifacts_expires_at", "ix_artifacts_kept"}
+    await migrations.downgrade(database, "0006")
+    assert await indexes(database, "artifacts") == before
+
+
 @pytest.mark.slow
 async def test_processes_that_start_at_once_bring_the_schema_up_once(
     database: Database, tmp_path: Path
