@@ -154,16 +154,19 @@ async def _count(parts: Parts, found: Report, stored: set[str]) -> None:
     kept = select(*columns, db_now()).join(Job, Job.id == Artifact.job_id)
     kept = kept.where(Artifact.deleted_at.is_(None), Artifact.expires_at > db_now())
     async with parts.database.read() as session:
-        for kind, size, key, expires_at, site, person, now in await session.execute(kept):
-            if key not in stored:
-                found.lost.add(size)
-                continue
-            found.kept.add(size)
-            for group, name in ((found.by_kind, kind), (found.by_site, site), (found.by_person, person)):
-                group.setdefault(str(name), Amount()).add(size)
-            for seconds in found.expires:
-                if (expires_at - now).total_seconds() <= seconds:
-                    found.expires[seconds].add(size)
+        rows = (await session.execute(kept)).all()
+    for kind, size, key, expires_at, site, person, now in rows:
+        if key not in stored and not await parts.storage.exists(
+            key
+        ):  # some are stored while others are listed
+            found.lost.add(size)
+            continue
+        found.kept.add(size)
+        for group, name in ((found.by_kind, kind), (found.by_site, site), (found.by_person, person)):
+            group.setdefault(str(name), Amount()).add(size)
+        for seconds in found.expires:
+            if (expires_at - now).total_seconds() <= seconds:
+                found.expires[seconds].add(size)
 
 
 def _work(settings: Settings) -> Amount:

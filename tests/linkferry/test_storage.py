@@ -1,6 +1,7 @@
 """`linkferry storage`: real commands beside real files, in a folder and in a bucket."""
 
 import os
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from shared.ids import new_id
 from shared.jobs import LeaseLost
 from shared.models import Artifact, JobState
 from shared.settings import Settings
+from shared.storage import StoredKey
 from tests.bots.web.watching import File, add_job
 from tests.linkferry.conftest import Home
 from tests.shared.conftest import claim, end, load, make_job
@@ -72,6 +74,22 @@ async def test_the_report_says_what_is_kept_for_whom_and_until_when(place: Setti
         "lost          1 file, 100 kB: somebody else removed them",
     ):
         assert words in text
+
+
+async def test_what_was_stored_while_it_listed_is_not_lost(
+    place: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_parts(place) as parts:
+        listed = parts.storage.keys
+
+        async def stored_meanwhile() -> AsyncIterator[StoredKey]:
+            async for found in listed():
+                yield found
+            await add_job(parts, [FILM])
+
+        monkeypatch.setattr(parts.storage, "keys", stored_meanwhile)
+        found = await look(parts)
+    assert (found.lost.files, found.kept.files) == (0, 1)
 
 
 def test_an_empty_place_is_a_short_report() -> None:
