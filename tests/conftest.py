@@ -12,11 +12,30 @@ from worker.child import ChildServer
 
 PLUGIN = Path(__file__).parent / "site" / "plugin"
 LONG = {"chaos", "processes", "journeys"}  # few tests that take much time
+OTHERS = {"linkferry", "migrations", "monitoring", "infra"}  # start programs, every one of them
+SERVERS = {"browser", "children", "double", "moto", "postgres", "rabbit", "site", "slack", "telegram", "web"}
+SECOND = {"postgresql", "rabbitmq", "s3"}  # what a parameter calls the implementation that needs a server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long ones first: at the end, one of them would leave the other processors idle."""
+    """Mark as slow whatever starts a server, and put the long tests first.
+
+    At the end, one of those would leave the other processors idle.
+    """
+    for item in items:
+        if needs_server(item):
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: LONG.isdisjoint(item.path.parts))
+
+
+def needs_server(item: pytest.Item) -> bool:
+    """By the folder, the fixtures and the parameters of a test."""
+    if not (LONG | OTHERS).isdisjoint(item.path.parts):
+        return True
+    if not isinstance(item, pytest.Function):
+        return False
+    params = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return not SERVERS.isdisjoint(item.fixturenames) or any(value in SECOND for value in map(str, params))
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+import shared.chat.paced
 import shared.deliveries
 from shared.chat.port import ChatMoved, MessageGone, Throttled
 from shared.models import Request
@@ -64,7 +65,10 @@ async def test_what_is_logged_of_a_call_names_whom_it_was_for(scene: Scene) -> N
     assert told == {"platform": PLATFORM, "request_id": str(request), "job_id": str(job)}
 
 
-async def test_a_chat_that_wants_rest_holds_up_no_other(scene: Scene) -> None:
+async def test_a_chat_that_wants_rest_holds_up_no_other(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared.chat.paced, "PATIENCE", 0.3)
     job = await scene.job()
     await scene.request(job, "m1", chat="held")
     await scene.request(job, "m2", chat="other")

@@ -237,8 +237,9 @@ async def test_rest_that_is_wanted_between_post_and_edit_costs_no_second_post(po
 
 @pytest.mark.parametrize("shown", ["m1", None])
 async def test_a_chat_that_moved_gets_the_result_in_a_new_message_there(
-    post: Post, shown: str | None
+    post: Post, shown: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(shared.chat.deliver, "LOOK_INTERVAL", 0.1)
     (request,) = await post.finished_job(shown)
     post.chat.errors = [ChatMoved("new")]
     await post.deliver_all()
@@ -247,7 +248,10 @@ async def test_a_chat_that_moved_gets_the_result_in_a_new_message_there(
     assert len(post.chat.results(request)) == 1
 
 
-async def test_whoever_waits_in_a_chat_that_moved_is_told_there_too(post: Post) -> None:
+async def test_whoever_waits_in_a_chat_that_moved_is_told_there_too(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared.chat.deliver, "LOOK_INTERVAL", 0.1)
     requests = await post.finished_job("m1", "m2", "m3")
     post.chat.errors = [ChatMoved("new")] * 3
     await post.deliver_all()

@@ -82,6 +82,7 @@ async def test_what_fails_is_undone(database: Database) -> None:
     assert await names(database) == []
 
 
+@pytest.mark.slow
 async def test_a_statement_that_is_given_up_leaves_no_transaction_open(database: Database) -> None:
     async def write() -> None:
         async with database.write() as session:

@@ -43,6 +43,7 @@ def settings(tracing: str, **changes: str) -> Settings:
     return Settings(_env_file=None, tracing=tracing, environment="localhost", **changes)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_nothing_of_opentelemetry_is_imported_before_it_is_wanted() -> None:
     look = "print([name for name in sys.modules if name.startswith('opentelemetry')])"
     code = f"import sys, bots.intake, worker.service, shared.telemetry, shared.tracing; {look}"

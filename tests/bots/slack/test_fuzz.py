@@ -24,6 +24,7 @@ KINDS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 async def test_broken_payloads_neither_fail_nor_stop_the_app(
     chat: Chatting, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -157,6 +157,7 @@ PAYLOADS = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(PAYLOADS)
 def test_no_payload_makes_a_reader_fail(body: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from shared.errors import ConfigError
 from shared.queue import QueueUnavailable, open_queue
+from shared.queue.amqp import link
 from shared.queue.amqp.topology import JOBS
 from tests.services import (
     BROKER_PASSWORD,
@@ -72,6 +73,7 @@ async def test_closing_ends_also_what_forgets_that_it_was_cancelled(monkeypatch:
         raise ConnectionResetError
 
     monkeypatch.setattr(aio_pika.Connection, "connect", forgetful)
+    monkeypatch.setattr(link, "CLOSE_TIMEOUT", 0.1)
     queue = open_queue(f"amqp://{LOOPBACK}:{free_port()}")
     starting = asyncio.create_task(queue.start())
     async with asyncio.timeout(SOON):

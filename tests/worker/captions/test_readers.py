@@ -161,6 +161,7 @@ def test_a_web_page_has_no_cues() -> None:
     assert corpus("not-captions.html").cues == []
 
 
+@pytest.mark.slow
 def test_a_file_made_to_fill_the_memory_is_bounded() -> None:
     data = b"".join(b"00:01 --> 00:02\na\n\n" for _ in range(MAX_CUES + 10))
     cues, skipped = read(data, "vtt")

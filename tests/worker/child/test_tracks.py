@@ -146,6 +146,7 @@ def test_old_codes_match_what_people_ask_for() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_site_with_endless_languages_is_no_work() -> None:
     tracks = {f"a{place}-b-c-d": track("en") for place in range(20_000)}
     started = time.process_time()

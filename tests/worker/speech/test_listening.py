@@ -235,6 +235,7 @@ async def test_no_more_listen_at_once_than_the_settings_say(
     assert most == 1
 
 
+@pytest.mark.slow
 def test_the_worker_needs_nothing_of_the_extra() -> None:
     """An installation without it must start; only the process imports what it brings."""
     code = (

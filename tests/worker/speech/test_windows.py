@@ -137,6 +137,7 @@ class Counting:
         yield [Word(1, 2, " window")]
 
 
+@pytest.mark.slow
 def test_a_recognition_that_was_stopped_goes_on_with_the_next_window(tmp_path: Path) -> None:
     ffmpeg("-f", "lavfi", "-i", "sine=duration=500", "long.flac", folder=tmp_path)
     task = Task(

@@ -28,6 +28,7 @@ async def test_each_sentence_gets_its_own_translation_in_order(translator: Trans
     assert translated[0] != NUMBERED[0]
 
 
+@pytest.mark.slow
 async def test_sentences_without_a_full_stop_stay_apart(translator: Translator) -> None:
     sentences = [
         "the old",

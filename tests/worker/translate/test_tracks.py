@@ -140,6 +140,7 @@ async def test_a_translator_in_trouble_gives_the_original_and_a_sentence(
     assert (made.note, made.is_whole) == (NO, False)
 
 
+@pytest.mark.slow
 async def test_a_translator_gets_no_more_time_than_there_is(tmp_path: Path) -> None:
     async with asyncio.timeout(20):
         made = await make(tmp_path, [track(tmp_path, "en")], Ours(pause=60), seconds=3)
