@@ -156,9 +156,8 @@ async def _count(parts: Parts, found: Report, stored: set[str]) -> None:
     async with parts.database.read() as session:
         rows = (await session.execute(kept)).all()
     for kind, size, key, expires_at, site, person, now in rows:
-        if key not in stored and not await parts.storage.exists(
-            key
-        ):  # some are stored while others are listed
+        # some are stored while others are listed
+        if key not in stored and not await parts.storage.exists(key):
             found.lost.add(size)
             continue
         found.kept.add(size)

@@ -142,7 +142,6 @@ async def store_all(
             storage_key(draft, number, fence, cut_short),
             draft.path,
             label=_label(draft, fence),
-            replace=False,
             progress=shares.of(number),
         )
         artifacts.insert(0, _artifact(draft, stored, fence))

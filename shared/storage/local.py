@@ -69,11 +69,10 @@ class LocalStorage:
         source: Path,
         *,
         label: Label = PLAIN,
-        replace: bool = True,
         progress: Progress | None = None,
     ) -> StoredFile:
         """See `Storage.put`. Hashing and syncing run in a thread."""
-        if not replace and await self.exists(key):
+        if await self.exists(key):
             raise StorageError(f"cannot store {source.name!r}: there is another file under {key}")
         seal = None
         if expected := self._expected.pop(source, None):

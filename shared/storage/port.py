@@ -39,7 +39,6 @@ class Label:
 
     content_type: str = "application/octet-stream"
     file_name: str = ""
-    disposition: Disposition = "attachment"
     tags: dict[str, str] = field(default_factory=dict)
 
 
@@ -101,14 +100,13 @@ class Storage(Protocol):
         source: Path,
         *,
         label: Label = PLAIN,
-        replace: bool = True,
         progress: Progress | None = None,
     ) -> StoredFile:
-        """Move `source` to `key`, replacing what was there; afterwards `source` is gone.
+        """Move `source` to `key`, where nothing is yet; afterwards `source` is gone.
 
         The file is seen whole or not at all, and when this returns it survives a power cut. When the
-        caller is cancelled the move may still happen: `keys` finds such orphans. With `replace=False` another
-        file that is there stays, where the storage can tell. A storage that takes a while tells `progress`.
+        caller is cancelled the move may still happen: `keys` finds such orphans. Another file that is there
+        stays, where the storage can tell. A storage that takes a while tells `progress`.
 
         Raises:
             InvalidKey: the key is not one.

@@ -153,7 +153,7 @@ async def do_all_of_a_worker(storage: S3Storage, work: Path) -> None:
     label = Label(content_type="video/mp4", file_name="film.mp4", tags={"job": "1"})
     for name, size in (("small.mp4", 10), ("large.mp4", 3 * PART)):
         (work / name).write_bytes(b"x" * size)
-        await storage.put(f"job/{name}", work / name, label=label, replace=False)
+        await storage.put(f"job/{name}", work / name, label=label)
     bucket = storage._bucket
     begun = bucket.client.create_multipart_upload(
         Bucket=bucket.name, Key=bucket.full("job/cut.mp4"), Tagging="job=1", ChecksumAlgorithm="CRC32"
@@ -164,7 +164,7 @@ async def do_all_of_a_worker(storage: S3Storage, work: Path) -> None:
     await storage.put("job/cut.mp4", work / "cut.mp4", label=label)
     (work / "taken.mp4").write_bytes(b"z" * 10)
     with pytest.raises(Exception, match="another file"):
-        await storage.put("job/small.mp4", work / "taken.mp4", replace=False)
+        await storage.put("job/small.mp4", work / "taken.mp4")
     bucket.client.create_multipart_upload(Bucket=bucket.name, Key=bucket.full("job/left.mp4"))
     [left] = await storage.half_done(0)
     await storage.discard(left)

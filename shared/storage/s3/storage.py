@@ -121,7 +121,6 @@ class S3Storage:
         source: Path,
         *,
         label: Label = PLAIN,
-        replace: bool = True,
         progress: Progress | None = None,
     ) -> StoredFile:
         """See `Storage.put`. Cancelled, it soon stops sending; what arrived waits for the next try."""
@@ -132,7 +131,7 @@ class S3Storage:
                 with suppress(RuntimeError):  # the loop has ended, and who asked with it
                     loop.call_soon_threadsafe(progress, share)
 
-        wish = Wish(check_key(key), source, label, replace)
+        wish = Wish(check_key(key), source, label)
         upload = Upload(wish, self._bucket, self._extras, self._lanes, tell)
         what = f"cannot store {source.name!r} as {key}"
 
@@ -150,7 +149,7 @@ class S3Storage:
     @asynccontextmanager
     async def ahead(self, key: str, source: Path, *, label: Label = PLAIN) -> AsyncIterator[None]:
         """See `Storage.ahead`. What a stopped worker has sent stays for the next one."""
-        wish = Wish(check_key(key), source, label, replace=False)
+        wish = Wish(check_key(key), source, label)
         upload = Upload(wish, self._bucket, self._extras, self._lanes, lambda _: None)
         sender = Ahead(source, self._bucket, self._lanes, upload.begin)
         sending = asyncio.ensure_future(self._call(f"cannot send {key} ahead", sender.run))

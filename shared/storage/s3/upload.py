@@ -34,7 +34,6 @@ class Wish:
     key: str
     source: Path
     label: Label
-    replace: bool
 
 
 class Upload:
@@ -127,9 +126,9 @@ class Upload:
         self, request: Callable[..., Any], wanted: Mapping[Extra, Fields], etag: str, size: int, **fields: Any
     ) -> None:
         """The request that makes the object visible. `etag` is the one that ours will have."""
-        condition = {} if self._wish.replace else {"IfNoneMatch": "*"}
+        wanted = {**wanted, "condition": {"IfNoneMatch": "*"}}
         try:
-            self._extras.call(request, {**wanted, "condition": condition}, **self._where, **fields)
+            self._extras.call(request, wanted, **self._where, **fields)
         except ClientError as error:
             is_taken = status_of(error) == 412
             if not is_taken and code_of(error) != "NoSuchUpload":
@@ -153,7 +152,7 @@ class Upload:
         label = self._wish.label
         about = {"ContentType": label.content_type, **self._bucket.encryption_fields()}
         if label.file_name:
-            about["ContentDisposition"] = content_disposition(label.disposition, label.file_name)
+            about["ContentDisposition"] = content_disposition("attachment", label.file_name)
         return about
 
     def _tags(self) -> Fields:

@@ -123,7 +123,7 @@ class TestAhead:
                 file.write(content[:21])
             growing = growing.rename(growing.with_name("result.mkv"))
         faulty.seen.clear()
-        stored = await s3.put(KEY, growing, label=Label("video/x-matroska", "film.mkv"), replace=False)
+        stored = await s3.put(KEY, growing, label=Label("video/x-matroska", "film.mkv"))
         assert part_numbers(faulty) == [1, 6]
         assert stored.sha256 == hashlib.sha256(content).hexdigest()
         assert await body_of(s3) == content
@@ -320,14 +320,12 @@ class TestWhatS3IsTold:
         assert told[0]["x-amz-server-side-encryption-aws-kms-key-id"] == "alias/films"
 
     @pytest.mark.parametrize("size", [4, BIG])
-    async def test_what_is_there_stays_when_that_is_wanted(
-        self, s3: S3Storage, make_file: MakeFile, size: int
-    ) -> None:
+    async def test_what_is_there_stays(self, s3: S3Storage, make_file: MakeFile, size: int) -> None:
         first = os.urandom(size)
-        await s3.put(KEY, make_file(first), replace=False)
+        await s3.put(KEY, make_file(first))
         source = make_file(os.urandom(size))
         with pytest.raises(StorageError, match="another file"):
-            await s3.put(KEY, source, replace=False)
+            await s3.put(KEY, source)
         assert source.exists()
         assert await body_of(s3) == first
 
@@ -372,7 +370,7 @@ class TestOlderServers:
         faulty.refuse(has, status, code)
         content = os.urandom(size)
         for key in ("first", "second"):
-            await s3.put(key, make_file(content), label=TestWhatS3IsTold.LABEL, replace=False)
+            await s3.put(key, make_file(content), label=TestWhatS3IsTold.LABEL)
             assert await body_of(s3, key) == content
         assert len([seen for seen in faulty.seen if has(seen)]) == 1  # asked once, then never again
         if header == "x-amz-checksum":

@@ -60,13 +60,12 @@ class TestWhatPasses:
         assert part_numbers(faulty).count(1) == 1  # the others were sent once
 
     @pytest.mark.parametrize("size", [4, BIG])
-    @pytest.mark.parametrize("replace", [True, False])
     async def test_an_answer_that_got_lost(
-        self, s3: S3Storage, faulty: FaultyS3, make_file: MakeFile, size: int, replace: bool
+        self, s3: S3Storage, faulty: FaultyS3, make_file: MakeFile, size: int
     ) -> None:
         faulty.lose_answer(lambda seen: is_end(seen) or (seen.method == "PUT" and seen.path.endswith(FULL)))
         content = os.urandom(size)
-        await s3.put(KEY, make_file(content), replace=replace)
+        await s3.put(KEY, make_file(content))
         assert await body_of(s3) == content
 
     async def test_the_upload_is_gone_because_it_was_completed(

@@ -92,14 +92,16 @@ class TestEveryStorage:
         assert (await storage.put("empty", make_file(b""))).size == 0
         assert await storage.exists("empty")
 
-    async def test_put_replaces(
+    async def test_what_is_there_stays(
         self, storage: Storage, make_file: Callable[..., Path], tmp_path: Path
     ) -> None:
         await storage.put("k", make_file(b"first"))
-        await storage.put("k", make_file(b"second"))
+        source = make_file(b"second")
+        with pytest.raises(StorageError, match="another file"):
+            await storage.put("k", source)
+        assert source.exists()
         await storage.fetch("k", tmp_path / "copy")
-        assert (tmp_path / "copy").read_bytes() == b"second"
-        assert await stored_keys(storage) == {"k"}
+        assert (tmp_path / "copy").read_bytes() == b"first"
 
     async def test_exists_and_delete(self, storage: Storage, make_file: Callable[..., Path]) -> None:
         assert not await storage.exists("a/b/film.mp4")
