@@ -123,7 +123,7 @@ def _ours(url: str, film: Path) -> float:
     storage = S3Storage.of(Settings(_env_file=None, s3_bucket="films", s3_endpoint_url=url))
     shares: list[float] = []
     started = time.perf_counter()
-    asyncio.run(storage.put("job/film.mp4", source, progress=shares.append))
+    asyncio.run(storage.put(f"job/{source.name}", source, progress=shares.append))
     seconds = time.perf_counter() - started
     assert not source.exists()
     return seconds
@@ -158,11 +158,11 @@ def _tail(url: str, film: Path, *, ahead: bool) -> float:
     growing = film.with_name(f"{os.getpid()}.mkv")
 
     async def run() -> float:
-        sending = storage.ahead("job/film.mkv", growing) if ahead else nullcontext()
+        sending = storage.ahead(f"job/{growing.name}", growing) if ahead else nullcontext()
         async with sending:
             await asyncio.to_thread(_make, growing)
             ended = time.perf_counter()
-        await storage.put("job/film.mkv", growing)
+        await storage.put(f"job/{growing.name}", growing)
         return time.perf_counter() - ended
 
     return asyncio.run(run())
