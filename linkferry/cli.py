@@ -263,11 +263,10 @@ def load_settings(*, for_logs: bool = False, check_folder: bool = True) -> "Sett
 
 def check_data_folder(folder: Path) -> None:
     """Make the folder when it is missing. Raises ConfigError when nothing can be written there."""
-    probe = folder / ".writable"
+    from shared import space
+
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # links and files are their owner's business
-        probe.touch()
-        probe.unlink(missing_ok=True)
+        space.try_writing(folder)
     except OSError as error:
         raise ConfigError(
             f"I cannot write into the data folder {folder.absolute()} ({error.strerror}). "

@@ -14,7 +14,7 @@ from bots.platforms import wants_webhook
 from bots.terminal import say
 from linkferry import slack_doctor, translator
 from linkferry.carry import answers
-from shared import checks, load, tracing
+from shared import checks, load, space, tracing
 from shared.chat.telegram.bot import open_bot
 from shared.chat.words import time_words
 from shared.checks import ANSWER_TIME, Finding
@@ -79,11 +79,8 @@ async def _yt_dlp(_: Settings) -> Finding:
 
 async def _data_folder(settings: Settings) -> Finding:
     folder = settings.data_dir.absolute()
-    probe = folder / ".doctor"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink(missing_ok=True)
+        space.try_writing(folder)
     except OSError as error:
         advice = f"I cannot write there ({error.strerror}): allow it, or set LINKFERRY_DATA_DIR."
         return Finding("data folder", f"{folder}.", advice, fatal=True)

@@ -5,6 +5,7 @@ import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from shared.settings import Settings
 
@@ -37,6 +38,13 @@ def left(settings: Settings) -> int | None:
     """`free` without the reserve, which jobs may not touch. Below zero: it was."""
     found = free(settings)
     return None if found is None else found - settings.disk_reserve
+
+
+def try_writing(folder: Path) -> None:
+    """Make the folder when it is missing, and a file in it that is gone at once. Raises OSError."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # links and files are their owner's business
+    with TemporaryFile(dir=folder):
+        pass
 
 
 def size_of(folder: Path) -> int:

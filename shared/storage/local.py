@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from stat import S_ISREG
-from tempfile import TemporaryFile
 from uuid import uuid4
 
 from shared import space
@@ -134,9 +133,7 @@ class LocalStorage:
 
     def _check(self) -> None:
         with clear_errors("cannot write into the folder of files"):
-            _make_folder(self._incoming, self._root)
-            with TemporaryFile(dir=self._incoming):
-                pass
+            space.try_writing(self._incoming)
 
     def _put(self, key: str, source: Path, seal: "Seal | None") -> StoredFile:
         target = self.path(key)

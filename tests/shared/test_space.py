@@ -32,3 +32,13 @@ def test_what_vanishes_while_somebody_looks_counts_nothing(
     monkeypatch.setattr(os, "scandir", vanish)
     assert space.size_of(tmp_path) == 500
     assert space.size_of(tmp_path / "never") == 0
+
+
+def test_a_folder_that_can_be_written_into_is_made_and_left_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    for _ in range(2):
+        space.try_writing(folder)
+    assert list(folder.iterdir()) == [] and folder.stat().st_mode & 0o777 == 0o700
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        space.try_writing(tmp_path / "file")
