@@ -41,8 +41,3 @@ def after_failure(
     full = FULL_PAUSE if code is Code.DISK_FULL else 0.0
     floor = min(rest or retry_after or full, MAX_COOL_DOWN)
     return Verdict(floor + uniform(0, min(MAX_DELAY, BASE_DELAY * 2.0 ** (failures - 1))), rest)
-
-
-def is_quarantined(crashes: int) -> bool:
-    """True when a job brought down so many workers that nobody should take it again."""
-    return crashes >= MAX_CRASHES

@@ -12,6 +12,10 @@ from shared.database import db_now, padded
 from shared.errors import FAILURES, Code, JobError
 from shared.metrics import JOBS_ENDED
 from shared.models import PULLED, Delivery, Job, JobState, Request, table
+from shared.retry import MAX_CRASHES
+
+LAST_CRASH = Job.crashes + 1 >= MAX_CRASHES
+"""SQL: with one crash more a job has brought down so many workers that nobody should take it again."""
 
 _REQUESTS = table(Request)
 _PULLED = _REQUESTS.c.platform.in_(PULLED)

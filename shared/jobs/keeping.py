@@ -8,11 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import db_now
 from shared.errors import Code
-from shared.jobs.ending import announce, back_to_queue, cancelled, count, quarantined
+from shared.jobs.ending import LAST_CRASH, announce, back_to_queue, cancelled, count, quarantined
 from shared.jobs.fence import ACTIVE, changed
 from shared.jobs.making import enqueue
 from shared.models import Artifact, Job, JobState, Passage
-from shared.retry import MAX_CRASHES
 
 MOST_AT_ONCE = 1000  # values that one statement names
 
@@ -30,7 +29,7 @@ async def requeue_expired(session: AsyncSession, *, everything: bool = False) ->
         lost = lost.where(Job.lease_until < db_now())
     over = [*await changed(session, lost.where(Job.cancel_requested.is_(True)).values(**cancelled()))]
     count(session, JobState.CANCELLED, len(over), Code.CANCELLED)
-    hopeless = lost.where(Job.crashes + 1 >= MAX_CRASHES)
+    hopeless = lost.where(LAST_CRASH)
     failed = await changed(session, hopeless.values(crashes=Job.crashes + 1, **quarantined()))
     count(session, JobState.FAILED, len(failed), Code.CRASHED)
     over += failed

@@ -11,12 +11,12 @@ from sqlalchemy.orm import aliased
 
 from shared.database import db_now, padded, upsert
 from shared.errors import Code, JobError
-from shared.jobs.ending import announce, back_to_queue, count, ended, quarantined
+from shared.jobs.ending import LAST_CRASH, announce, back_to_queue, count, ended, quarantined
 from shared.jobs.fence import ACTIVE, OURS, Fence, fenced
 from shared.jobs.making import answers, enqueue
 from shared.metrics import FENCED_WRITES
 from shared.models import Artifact, CoolDown, Job, JobState, Passage, Request, Stage, table
-from shared.retry import Verdict, is_quarantined
+from shared.retry import Verdict
 from shared.search.words import title_words
 from shared.settings import Settings
 
@@ -243,8 +243,7 @@ async def fail(session: AsyncSession, fence: Fence, error: JobError, verdict: Ve
 
 async def crash(session: AsyncSession, fence: Fence, delay: float) -> JobState:
     """Count a crash of the child; quarantine after too many. Returns the new state."""
-    crashes = await session.scalar(select(Job.crashes).where(Job.id == fence.job_id)) or 0
-    if is_quarantined(crashes + 1):
+    if await session.scalar(select(LAST_CRASH).where(Job.id == fence.job_id)):
         await fenced(session, fence, crashes=Job.crashes + 1, **quarantined())
         count(session, JobState.FAILED, code=Code.CRASHED)
         await announce(session, [fence.job_id])

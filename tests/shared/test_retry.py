@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import FAILURES, Code, Retry
-from shared.retry import MAX_COOL_DOWN, MAX_DELAY, MAX_FAILURES, after_failure, is_quarantined
+from shared.retry import MAX_COOL_DOWN, MAX_DELAY, MAX_FAILURES, after_failure
 
 
 def longest(low: float, high: float) -> float:
@@ -60,7 +60,3 @@ def test_no_wait_is_negative_or_endless(code: Code, failures: int, asked: float 
     verdict = after_failure(code, failures, asked, longest)
     assert verdict.retry_in is None or 0 <= verdict.retry_in <= MAX_COOL_DOWN + MAX_DELAY
     assert verdict.cool_down is None or 0 <= verdict.cool_down <= MAX_COOL_DOWN
-
-
-def test_three_crashes_quarantine_a_job() -> None:
-    assert [is_quarantined(crashes) for crashes in (1, 2, 3)] == [False, False, True]
