@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 
 import migrations
+import worker.folders
 from shared.database import Database
 from shared.ids import new_id
 from shared.models import Artifact, ArtifactKind, Job, JobState
@@ -166,6 +167,17 @@ async def test_a_folder_in_which_somebody_still_works_stays(tools: Tools) -> Non
         assert await swept(tools, Kind.WORK) == []
     assert await swept(tools, Kind.WORK) == [Leftover(Kind.WORK, folder.name, 1)]
     assert not folder.exists()
+
+
+async def test_a_folder_that_cannot_be_removed_is_not_said_to_be_gone(
+    tools: Tools, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = work_dir(tools.settings, await make_job(tools, JobState.DONE))
+    monkeypatch.setattr(worker.folders, "empty", lambda _: None)
+    assert await swept(tools, Kind.WORK) == []
+    assert folder.exists() and "not empty" in caplog.text
+    monkeypatch.undo()
+    assert await swept(tools, Kind.WORK) == [Leftover(Kind.WORK, folder.name, 1)]
 
 
 async def test_a_look_names_everything_and_removes_nothing(tools: Tools, tmp_path: Path) -> None:
