@@ -3,8 +3,8 @@
 What counts is what a person's jobs fetched or stored, whichever is more; of a job that was tried again, what
 the try that got furthest had fetched. What others fetched before costs nothing, and who joins another's job
 pays nothing, unless that one gives up or has no room any more. Somebody below the limit may start a job that
-ends above it, and so may those of their jobs that run at the same moment: more than that does not slip through,
-because a job that waited looks again before it fetches.
+ends above it, and so may those of their jobs that run at the same moment. More than that does not slip
+through, because a job that waited looks again before it fetches.
 """
 
 from collections.abc import Sequence
