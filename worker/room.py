@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from shared import space
+from shared.beside import beside
 from shared.errors import Code, JobError
 from shared.settings import Settings
 from worker.folders import empty, remove_unused, work_folders
@@ -79,19 +80,16 @@ class Room:
         asked = asyncio.Event()
         self._holders.append(asked)
         try:
-            async with asyncio.TaskGroup() as group:
-                waiting = group.create_task(_give_back(asked))
+            async with beside(_give_back(asked)):
                 try:
                     yield
                 except* OSError as errors:
                     if errors.subgroup(space.is_out):
                         raise JobError(Code.DISK_FULL, repr(errors)) from errors
                     raise
-                finally:
-                    waiting.cancel()
         except* JobError as errors:
             await self.look()
-            if self.is_short and errors.subgroup(lambda error: _is_full(error)):
+            if self.is_short and errors.subgroup(_is_full):
                 await asyncio.to_thread(empty, folder)
             raise
         finally:

@@ -3,13 +3,13 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import jobs, tracing
+from shared.beside import beside
 from shared.database import Database
 from shared.errors import Code, JobError
 from shared.jobs import Fence, LeaseLost
@@ -40,7 +40,7 @@ async def supervise(job: Job, tools: Tools, stop: asyncio.Event, earlier: asynci
     try:
         if earlier:
             await asyncio.wait([earlier])
-        async with _heartbeat(tools, fence, stop):
+        async with beside(_beat(tools.database, tools.settings.lease, fence, stop)):
             await Attempt(job, tools).run()
         log.info("attempt ended well")
         has_ended = True
@@ -98,19 +98,11 @@ async def _fail(session: AsyncSession, job: Job, fence: Fence, error: JobError) 
     return verdict.retry_in is None
 
 
-@asynccontextmanager
-async def _heartbeat(tools: Tools, fence: Fence, stop: asyncio.Event) -> AsyncIterator[None]:
-    """Renew the lease while the block runs; LeaseLost ends the block when it is lost or `stop` is set."""
-    async with asyncio.TaskGroup() as group:
-        beating = group.create_task(_beat(tools.database, tools.settings.lease, fence, stop))
-        try:
-            yield
-        finally:
-            beating.cancel()
-
-
 async def _beat(database: Database, lease: float, fence: Fence, stop: asyncio.Event) -> None:
-    """Raises LeaseLost in time: when the lease runs out another worker may begin, wherever that is."""
+    """Renew the lease until cancelled. Raises LeaseLost when `stop` is set, or the lease could not be kept.
+
+    It does so in time: when the lease runs out another worker may begin, wherever that is.
+    """
     now = asyncio.get_running_loop().time
     renewed = now()
     while True:
