@@ -48,7 +48,7 @@ class Stock:
         if lost := self._lost[job_id]:
             await jobs.mark_deleted(session, lost)
             return False
-        return await jobs.prolong(session, job_id, seconds) == self._files[job_id]
+        return await jobs.prolong(session, job_id, seconds, files=self._files[job_id])
 
     async def look(self, unknown: NotLookedAt) -> None:
         """Ask the storage. While it is away the database's word counts: most likely the files are there."""

@@ -77,10 +77,12 @@ def _locked(folder: Path) -> Iterator[bool]:
     """
     path = folder / LOCK
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             file = path.open("ab")
-        except FileNotFoundError:  # the folder was removed in this moment
+        except (FileNotFoundError, FileExistsError):  # the folder was removed in this moment
+            if os.path.lexists(folder) and not folder.is_dir():
+                raise  # something else has its name
             continue
         with file:
             is_ours = _lock(file)

@@ -106,13 +106,14 @@ def _is_full(error: BaseException) -> bool:
 
 
 def make_room(settings: Settings) -> None:
-    """While less than the reserve is free, remove folders in which nobody works, the youngest job's first.
+    """While less than the reserve is free where they are, remove folders in which nobody works, the youngest
+    job's first.
 
     Also for a service that has not begun: on a disk with nothing free SQLite cannot even be opened.
     """
     for _, folder in reversed(work_folders(settings)):
-        left = space.left(settings)
-        if left is None or left >= 0:
+        free = space.free_bytes(settings.work_folder)
+        if free is None or free >= settings.disk_reserve:
             return
         with suppress(OSError):  # the sweep will say so
             if remove_unused(folder):

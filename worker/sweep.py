@@ -27,12 +27,13 @@ BATCH = 500  # keys that the database is asked about at once
 
 
 class Kind(StrEnum):
-    """Why it is left over. In the order in which it goes: the first needs no storage that answers."""
+    """Why it is left over. In the order in which it goes: the first needs no storage that answers, and the
+    last may fail where the others do not, for want of a permission."""
 
     WORK = "work"  # the work folder of a job that has ended, or never was
-    UNFINISHED = "unfinished"  # a copy or an upload that was cut short
     EXPIRED = "expired"  # its retention is over
     ORPHAN = "orphan"  # its job stored it and ended without it
+    UNFINISHED = "unfinished"  # a copy or an upload that was cut short
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from sqlalchemy import insert as insert_into
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from shared.database import db_now
 from shared.ids import new_id
@@ -141,8 +142,15 @@ async def stored(session: AsyncSession, job_id: UUID) -> dict[UUID, str]:
     return {file.id: file.storage_key for file in await session.execute(mine)}
 
 
-async def prolong(session: AsyncSession, job_id: UUID, seconds: float) -> int:
-    """Somebody asked for the files again: keep them as long as new ones; returns how many are still there."""
-    mine = update(Artifact).where(Artifact.job_id == job_id, Artifact.deleted_at.is_(None))
-    kept = mine.values(expires_at=db_now(seconds)).returning(Artifact.id)
-    return len((await session.scalars(kept.execution_options(synchronize_session=False))).all())
+async def prolong(session: AsyncSession, job_id: UUID, seconds: float, *, files: int) -> bool:
+    """Somebody asked for the files again: keep them as long as new ones, if so many are still there."""
+    theirs = aliased(Artifact)
+    there = select(func.count()).where(theirs.job_id == job_id, theirs.deleted_at.is_(None)).scalar_subquery()
+    kept = (
+        update(Artifact)
+        .where(Artifact.job_id == job_id, Artifact.deleted_at.is_(None), there == files)
+        .values(expires_at=db_now(seconds))
+        .returning(Artifact.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len((await session.scalars(kept)).all()) == files

@@ -44,7 +44,7 @@ async def leave_over(parts: Parts) -> list[str]:
     work = parts.settings.work_folder / str(new_id())
     work.mkdir(parents=True)
     (work / "media.part").write_bytes(b"x" * 2000)
-    return [work.name, "half", expired, orphan]
+    return [work.name, expired, orphan, "half"]
 
 
 async def test_the_report_says_what_is_kept_for_whom_and_until_when(place: Settings) -> None:

@@ -199,6 +199,16 @@ async def test_an_active_job_answers_for_its_link(database: Database) -> None:
     assert found.id == job_id
 
 
+async def test_files_are_kept_on_all_together_or_none(database: Database) -> None:
+    job_id = await make_job(database)
+    await finish(database, await claim(database), 60)
+    for files, is_kept in ((2, False), (1, True)):
+        async with database.write() as session:
+            assert await jobs.prolong(session, job_id, 3600, files=files) is is_kept
+            later = select(Artifact.id).where(Artifact.expires_at > db_now(600))
+            assert (await session.scalar(later) is not None) is is_kept
+
+
 async def test_a_finished_job_answers_until_its_files_expire(database: Database) -> None:
     await make_job(database)
     await finish(database, await claim(database), seconds=3600)

@@ -249,6 +249,16 @@ async def test_where_nothing_runs_the_youngest_that_wait_make_room(
     assert folders[1].exists()
 
 
+async def test_where_another_disk_is_full_no_folder_goes(
+    waiting: tuple[Settings, list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, folders = waiting
+    room = {settings.work_folder: settings.disk_reserve, settings.files_folder: 0}
+    monkeypatch.setattr(space, "free_bytes", room.get)
+    make_room(settings)
+    assert all(folder.exists() for folder in folders)
+
+
 async def test_a_worker_without_jobs_does_not_lock_itself_out_of_a_full_disk(
     waiting: tuple[Settings, list[Path]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

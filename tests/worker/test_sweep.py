@@ -16,7 +16,7 @@ from shared.database import Database
 from shared.ids import new_id
 from shared.models import Artifact, ArtifactKind, Job, JobState
 from shared.settings import Settings
-from shared.storage import StorageError
+from shared.storage import HalfDone, StorageError
 from shared.storage.local import LocalStorage
 from worker.folders import own_folder, work_dir
 from worker.sweep import Kind, Leftover, sweep
@@ -150,6 +150,21 @@ async def test_neither_an_odd_name_nor_what_cannot_be_deleted_stops_the_sweep(
     assert odd.exists()
 
 
+async def test_what_is_unfinished_may_not_be_listed_and_the_rest_goes_all_the_same(
+    tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(_: float) -> list[HalfDone]:
+        raise StorageError("AccessDenied")
+
+    monkeypatch.setattr(tools.storage, "half_done", refused)
+    job_id = await make_job(tools, JobState.DONE)
+    await make_artifact(tools, tmp_path, job_id, lives=-1)
+    await store(tools, tmp_path, f"{job_id}/1.0.video.mp4")
+    with pytest.raises(StorageError):
+        await swept(tools, *Kind)
+    assert await stored(tools) == set()
+
+
 async def test_work_folders_of_ended_and_unknown_jobs_go_and_those_in_use_stay(tools: Tools) -> None:
     kept = {str(await make_job(tools, state)) for state in (JobState.QUEUED, JobState.RUNNING)}
     for state in (JobState.DONE, JobState.FAILED, JobState.CANCELLED):
@@ -193,9 +208,9 @@ async def test_a_look_names_everything_and_removes_nothing(tools: Tools, tmp_pat
     found = [each async for each in sweep(tools, only_look=True)]
     assert found == [
         Leftover(Kind.WORK, str(job_id), 1),
-        Leftover(Kind.UNFINISHED, "half", 3),
         Leftover(Kind.EXPIRED, over, 4),
         Leftover(Kind.ORPHAN, orphan, 4),
+        Leftover(Kind.UNFINISHED, "half", 3),
     ]
     assert half.exists() and await tools.storage.exists(over)
     assert [each async for each in sweep(tools)] == found

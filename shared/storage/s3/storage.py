@@ -36,7 +36,7 @@ from shared.storage.s3.extras import Extras
 from shared.storage.s3.lanes import PART, SENDERS, Lanes
 from shared.storage.s3.signing import Presigner, Signer, open_signer
 from shared.storage.s3.trouble import clear_errors
-from shared.storage.s3.unfinished import abort, parts_of, unfinished_uploads
+from shared.storage.s3.unfinished import abort, size_so_far, unfinished_uploads
 from shared.storage.s3.upload import Upload, Wish
 
 log = logging.getLogger(__name__)
@@ -215,13 +215,9 @@ class S3Storage:
         limit = datetime.now(UTC) - timedelta(seconds=max(age, self._kept_unfinished))
         found = unfinished_uploads(self._bucket, self._bucket.prefix)
         uploads = [
-            HalfDone(
-                upload.key.removeprefix(self._bucket.prefix),
-                sum(part.size for part in parts_of(self._bucket, upload).values()),
-                upload.id,
-            )
+            HalfDone(upload.key.removeprefix(self._bucket.prefix), size, upload.id)
             for upload in found
-            if upload.begun <= limit
+            if upload.begun <= limit and (size := size_so_far(self._bucket, upload)) is not None
         ]
         return [*local.old_files(self._scratch, age), *uploads]
 

@@ -69,6 +69,16 @@ def parts_of(bucket: Bucket, upload: Unfinished) -> dict[int, Part]:
     }
 
 
+def size_so_far(bucket: Bucket, upload: Unfinished) -> int | None:
+    """Bytes that arrived; None when somebody has ended the upload by now. Raises botocore's errors."""
+    try:
+        return sum(part.size for part in parts_of(bucket, upload).values())
+    except ClientError as error:
+        if code_of(error) != "NoSuchUpload":
+            raise
+        return None
+
+
 def abort(bucket: Bucket, key: str, upload_id: str) -> None:
     """Give up an upload and its parts; fine when it is gone. Raises botocore's errors."""
     try:
