@@ -101,8 +101,11 @@ def explain(error: BaseException, site: str | None = None) -> Failed:
 
 
 def site_at(url: str) -> str:
-    """The site that a URL is of, as `shared.link` has it."""
-    return site_of(urlsplit(url).hostname or "")
+    """The site that a URL is of, as `shared.link` has it; empty for what is no URL."""
+    try:
+        return site_of(urlsplit(url).hostname or "")
+    except ValueError:
+        return ""
 
 
 def _explain(error: BaseException, causes: list[BaseException], answer: net.HTTPError | None) -> Failed:

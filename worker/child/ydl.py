@@ -18,6 +18,7 @@ from shared.errors import Code
 from worker.child import proxy
 from worker.child.abort import TRIPWIRE
 from worker.child.budget import Budget
+from worker.child.failures import site_at
 from worker.child.process import die_with_parent
 from worker.child.sieve import Extractors
 
@@ -151,6 +152,7 @@ class Downloader(yt_dlp.YoutubeDL):  # type: ignore[misc]
         self.budget = budget
         self.hides_captions = False
         self.is_led_anywhere = False
+        self._first_site = ""
         super().__init__(params, auto_init=False if extractors else "no_verbose_header")
         if extractors:
             # The very dict: after a fork, to touch every extractor once is to copy their pages.
@@ -161,11 +163,14 @@ class Downloader(yt_dlp.YoutubeDL):  # type: ignore[misc]
     ) -> Any:
         """What yt-dlp says; which extractor it is for is known without asking each.
 
-        The generic one goes wherever a page or a redirect of anybody's leads.
+        The generic one goes wherever a page or a redirect of anybody's leads; those of shorteners hand a URL
+        of another site on.
         """
         if isinstance(self._ies, Extractors):
             ie_key = ie_key or self._ies.first(url)
-        self.is_led_anywhere |= ie_key == "Generic"
+        site = site_at(url)
+        self._first_site = self._first_site or site
+        self.is_led_anywhere |= ie_key == "Generic" or site not in ("", self._first_site)
         return super().extract_info(url, download, ie_key, *rest, **more)
 
     def write_debug(self, message: str, *args: Any, **more: Any) -> None:

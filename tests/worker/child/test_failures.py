@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from io import BytesIO
 
 import pytest
+import yt_dlp
 from yt_dlp.networking.common import Response
 from yt_dlp.networking.exceptions import HTTPError, IncompleteRead, SSLError, TransportError
 from yt_dlp.utils import (
@@ -18,7 +19,9 @@ from yt_dlp.utils import (
 
 from shared.errors import Code, JobError
 from worker.child.abort import Abort
+from worker.child.budget import Budget
 from worker.child.failures import explain, parse_retry_after
+from worker.child.ydl import Downloader, options
 
 
 def http(status: int, **headers: str) -> HTTPError:
@@ -134,6 +137,23 @@ def test_who_led_us_away_does_not_rest_for_what_others_say(
     error: Exception, site: str | None, code: Code
 ) -> None:
     assert explain(error, site).code is code
+
+
+@pytest.mark.parametrize(
+    ("links", "is_led"),
+    [
+        (["https://t.co/a", "https://www.youtube.com/watch?v=1"], True),
+        (["https://youtu.be/1", "https://www.youtube.com/watch?v=1", "1", "http://["], False),
+    ],
+)
+def test_another_site_than_the_first_is_one_we_were_led_to(
+    links: list[str], is_led: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(yt_dlp.YoutubeDL, "extract_info", lambda *_: None)
+    ydl = Downloader(options(None), Budget(1, lambda _: None))
+    for link in links:
+        ydl.extract_info(link, ie_key="Whatever")
+    assert ydl.is_led_anywhere is is_led
 
 
 def test_what_others_say_is_told_and_heeded_all_the_same() -> None:
