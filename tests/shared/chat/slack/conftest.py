@@ -2,8 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,7 +9,6 @@ from uuid import UUID
 import aiohttp
 import pytest
 from sqlalchemy import select
-from sqlalchemy.orm import selectinload
 
 import migrations
 from shared.chat.slack.chats import PLATFORM, chat_id
@@ -19,26 +16,20 @@ from shared.chat.slack.client import SlackClient
 from shared.chat.slack.sharing import Sharing
 from shared.chat.slack.web import one_workspace, open_session
 from shared.database import Database
-from shared.ids import new_id
-from shared.links import Links
-from shared.models import Artifact, ArtifactKind, Job, JobState, Request, Upload
-from shared.results import JobView, Results
+from shared.models import Artifact, ArtifactKind, Request, Upload
 from shared.settings import Settings
 from shared.storage import LocalStorage
+from tests.shared.chat.archive import Archive
 from tests.slack.double import SlackDouble
 from tests.slack.people import Channel, Person
 
 
-@dataclass
-class Desk:
+@dataclass(kw_only=True)
+class Desk(Archive):
     """A client, the Slack it talks to, a channel with somebody in it, and jobs for them."""
 
     slack: SlackDouble
     session: aiohttp.ClientSession
-    database: Database
-    storage: LocalStorage
-    settings: Settings
-    folder: Path
     ann: Person
     channel: Channel
 
@@ -56,56 +47,12 @@ class Desk:
 
     async def asks(self, job_id: UUID | None = None, channel: Channel | None = None, **about: Any) -> Request:
         """Ann's request for this job or one of its own."""
-        request = Request(
-            id=new_id(), event_key=str(new_id()), platform=PLATFORM, chat_id=self.chat(channel),
-            user_id=self.ann.id, job_id=job_id or await self.job(), delivery_failures=0,
-            **{"as_link": False, "created_at": datetime.now(UTC)} | about,
-        )  # fmt: skip
-        async with self.database.write() as session:
-            session.add(request)
-        return request
-
-    async def job(self, *files: Artifact, **about: Any) -> UUID:
-        """A finished job with these files."""
-        job = Job(
-            id=new_id(), link="https://a.example/1", site="a.example", user_key="u",
-            **{"options": {}, "state": JobState.DONE, "title": "A <film> & more"} | about,
-        )  # fmt: skip
-        async with self.database.write() as session:
-            session.add(job)
-            await session.flush()
-            for artifact in files:
-                artifact.job_id = job.id
-            session.add_all(files)
-        return job.id
-
-    async def stored(self, kind: ArtifactKind, form: str, content: bytes, **about: Any) -> Artifact:
-        """A file that lies in the storage."""
-        source = self.folder / new_id().hex
-        source.write_bytes(content)
-        key = f"{new_id()}/0.{kind}.{form}"
-        await self.storage.put(key, source)
-        return Artifact(
-            id=new_id(), kind=kind, format=form, file_name=f"Film.{form}", content_type="x/y",
-            storage_key=key, size=len(content), sha256=sha256(content).hexdigest(),
-            expires_at=datetime.now(UTC) + timedelta(days=1), **about,
-        )  # fmt: skip
+        return await self.request(PLATFORM, self.chat(channel), self.ann.id, job_id, **about)
 
     async def transcript(self, text: bytes = b"Hello there.\n", form: str = "txt", **about: Any) -> Artifact:
         """A stored transcript."""
         kind = ArtifactKind.TRANSCRIPT if form == "txt" else ArtifactKind.CAPTIONS
         return await self.stored(kind, form, text, **{"language": "en", "source": "manual"} | about)
-
-    async def view(self, job_id: UUID, **about: Any) -> JobView:
-        """The job as it is, or in another state."""
-        loaded = select(Job).where(Job.id == job_id).options(selectinload(Job.artifacts))
-        async with self.database.read() as session:
-            job = (await session.scalars(loaded)).one()
-        return Results(self.settings, Links(["k" * 32])).view(job).model_copy(update=about)
-
-    async def running(self, request: Request) -> JobView:
-        """The request's job as if it still ran."""
-        return await self.view(request.job_id, state=JobState.RUNNING, artifacts=())
 
     async def posts(self, request: Request, client: SlackClient | None = None) -> str:
         """Post the status message."""
@@ -129,7 +76,16 @@ async def open_desk(folder: Path, slack: SlackDouble) -> AsyncIterator[Desk]:
     async with slack, open_session() as session:
         ann = slack.user("Ann")
         channel = slack.channel("general", members=[ann], bot=True)
-        yield Desk(slack, session, database, LocalStorage(folder / "files"), settings, folder, ann, channel)
+        yield Desk(
+            slack=slack,
+            session=session,
+            database=database,
+            storage=LocalStorage(folder / "files"),
+            settings=settings,
+            folder=folder,
+            ann=ann,
+            channel=channel,
+        )
     await database.close()
 
 
