@@ -42,7 +42,7 @@ class Worker:
         self._outbox = outbox
         self._deliverer = deliverer
         self._attempts: set[asyncio.Task[None]] = set()
-        self._carrying: dict[UUID, asyncio.Task[None] | None] = {}  # the newest attempt at each job
+        self._carrying: dict[UUID, asyncio.Task[None]] = {}  # the newest attempt at each job
         self._cancels: dict[UUID, asyncio.Event] = {}  # what stops it
         self._stopping = asyncio.Event()
         self._grace = 0.0
@@ -164,6 +164,7 @@ class Worker:
     async def _carry(self, job: Job) -> None:
         """One attempt. Raises nothing but CancelledError: one job must not end the others."""
         earlier, me, cancelled = self._carrying.get(job.id), asyncio.current_task(), asyncio.Event()
+        assert me is not None  # noqa: S101 - each attempt is a task of its own
         if earlier:  # it lost its lease unnoticed (the machine slept)
             self._cancels[job.id].set()
         self._carrying[job.id], self._cancels[job.id] = me, cancelled

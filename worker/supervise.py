@@ -8,7 +8,7 @@ from contextlib import suppress
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared import jobs, tracing
+from shared import jobs, space, tracing
 from shared.beside import beside
 from shared.database import Database
 from shared.errors import Code, JobError
@@ -38,9 +38,9 @@ async def supervise(job: Job, tools: Tools, stop: asyncio.Event, earlier: asynci
     fence = Fence(job.id, job.attempt)
     log.info("attempt started")
     try:
-        if earlier:
-            await asyncio.wait([earlier])
         async with beside(_beat(tools.database, tools.settings.lease, fence, stop)):
+            if earlier:
+                await asyncio.wait([earlier])
             await Attempt(job, tools).run()
         log.info("attempt ended well")
         has_ended = True
@@ -86,6 +86,8 @@ async def _settle(session: AsyncSession, job: Job, fence: Fence, cause: BaseExce
             return False
         case JobError():
             return await _fail(session, job, fence, cause)
+        case OSError() if space.is_out(cause):  # there was none even for a folder
+            return await _fail(session, job, fence, JobError(Code.DISK_FULL, repr(cause)))
         case _:
             log.error("unexpected error", exc_info=cause)
             return await _fail(session, job, fence, JobError(Code.INTERNAL, repr(cause)))

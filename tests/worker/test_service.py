@@ -1,11 +1,14 @@
 """Two attempts at one job at the same time: the stale one writes nothing."""
 
 import asyncio
+import errno
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -16,6 +19,7 @@ import migrations
 from linkferry.compose import open_parts
 from shared import jobs
 from shared.database import Database
+from shared.errors import Code
 from shared.models import Artifact, Delivery, Job, JobState, Request
 from shared.outbox import Outbox
 from shared.queue import EmbeddedQueue
@@ -24,10 +28,11 @@ from shared.storage import LocalStorage
 from tests.journeys.chat import RecordingChat
 from tests.journeys.processes import Home, nothing_left, stop
 from tests.journeys.service import Service, job_processes, open_service, settings_for, slowly, submit, until
-from tests.shared.conftest import load, make_job
+from tests.shared.conftest import claim, load, make_job
 from tests.site.server import MediaSite
 from worker.child import ChildServer
 from worker.service import Worker
+from worker.supervise import _settle
 from worker.tools import Tools
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -82,31 +87,79 @@ async def test_a_job_taken_over_here_can_still_be_cancelled(service: Service) ->
     assert (await service.told(asked))["error"] == "Cancelled."
 
 
-async def test_a_job_that_waits_for_its_earlier_attempt_is_handed_back_when_the_worker_stops(
-    tmp_path: Path,
-) -> None:
+@dataclass
+class Waiting:
+    """A claimed job whose earlier attempt does not end."""
+
+    worker: Worker
+    database: Database
+    job: Job
+    attempt: asyncio.Task[None]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    """An empty one."""
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/linkferry.db")
     await migrations.upgrade(database)
-    settings = Settings(_env_file=None, data_dir=tmp_path)  # type: ignore[call-arg]
+    yield database
+    await database.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def waiting(tmp_path: Path, database: Database) -> AsyncIterator[Waiting]:
+    """The new attempt has told the earlier one to end, and waits."""
+    settings = Settings(_env_file=None, data_dir=tmp_path, lease=6)  # type: ignore[call-arg]
     tools = Tools(settings, database, LocalStorage(tmp_path / "files"), None, None)  # type: ignore[arg-type]
-    queue = EmbeddedQueue()
-    stopped = Worker(tools, queue, Outbox(database, queue), None)  # type: ignore[arg-type]
+    queue, deliverer = EmbeddedQueue(), SimpleNamespace(nudge=lambda: None)
+    worker = Worker(tools, queue, Outbox(database, queue), deliverer)  # type: ignore[arg-type]
     await make_job(database)
     async with database.write() as session:
         job = await jobs.claim(session, "a:1", settings)
     assert job is not None
     never_ends, told = asyncio.create_task(asyncio.sleep(3600)), asyncio.Event()
-    stopped._carrying[job.id], stopped._cancels[job.id] = never_ends, told
-    waiting = asyncio.create_task(stopped._carry(job))
+    worker._carrying[job.id], worker._cancels[job.id] = never_ends, told
+    attempt = asyncio.create_task(worker._carry(job))
     await asyncio.wait_for(told.wait(), 30)
-    waiting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
-    assert not stopped._carrying and not stopped._cancels
-    row = await load(database, job.id)
-    assert (row.state, row.worker, row.crashes) == (JobState.QUEUED, None, 0)
+    yield Waiting(worker, database, job, attempt)
     never_ends.cancel()
-    await database.close()
+    attempt.cancel()
+    await asyncio.wait([never_ends, attempt])
+    assert not worker._carrying and not worker._cancels
+
+
+async def test_a_job_that_waits_for_its_earlier_attempt_is_handed_back_when_the_worker_stops(
+    waiting: Waiting,
+) -> None:
+    waiting.attempt.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting.attempt
+    row = await load(waiting.database, waiting.job.id)
+    assert (row.state, row.worker, row.crashes) == (JobState.QUEUED, None, 0)
+
+
+async def test_a_job_that_waits_for_its_earlier_attempt_keeps_its_lease_and_can_be_cancelled(
+    waiting: Waiting,
+) -> None:
+    async def is_renewed() -> bool:
+        now = (await load(waiting.database, waiting.job.id)).lease_until
+        return now is not None and waiting.job.lease_until is not None and now > waiting.job.lease_until
+
+    await until(is_renewed)
+    async with waiting.database.write() as session:
+        await jobs.cancel(session, waiting.job.id)
+    waiting.worker._cancels[waiting.job.id].set()
+    await asyncio.wait_for(waiting.attempt, 30)
+    assert (await load(waiting.database, waiting.job.id)).state is JobState.CANCELLED
+
+
+async def test_a_disk_without_room_for_a_folder_is_said_to_be_full(database: Database) -> None:
+    await make_job(database)
+    fence = await claim(database)
+    job = await load(database, fence.job_id)
+    async with database.write() as session:
+        assert not await _settle(session, job, fence, OSError(errno.EDQUOT, "Disk quota exceeded"))
+    assert (await load(database, job.id)).error_code == Code.DISK_FULL
 
 
 async def test_a_database_that_refuses_a_claim_costs_nothing(
