@@ -1,6 +1,9 @@
 """Workers that are told to stop, told again, or killed: what they carried goes on elsewhere."""
 
 import signal
+from contextlib import suppress
+
+import psutil
 
 from tests.processes.cluster import Cluster, gone, until
 
@@ -10,11 +13,12 @@ FAST, MEDIUM, SLOW = 500_000, 200_000, 20_000  # bytes a second; the video has a
 def test_a_worker_told_to_stop_finishes_what_it_carries_and_takes_nothing_new(cluster: Cluster) -> None:
     cluster.web()
     worker = cluster.worker(DRAIN_TIMEOUT="60")
-    running = cluster.ask(cluster.link(FAST))
+    running = cluster.ask(cluster.link(MEDIUM))
     cluster.downloading(running)
     waiting = cluster.ask(cluster.link())
     for process in worker.children():  # as systemd does it, and whoever signals a process group
-        process.send_signal(signal.SIGTERM)
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGTERM)
     assert worker.stop() == 0
     assert (cluster.row(running)["state"], cluster.row(running)["attempt"]) == ("done", 1)
     assert (cluster.row(waiting)["state"], cluster.row(waiting)["attempt"]) == ("queued", 0)

@@ -11,6 +11,7 @@ import re
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -61,8 +62,9 @@ async def run(
     Raises what `failure` says when the tool fails, ConfigError when it is not installed.
     Whatever ends this call early (cancellation, an exception from `feed`) kills the process group first.
     """
+    command = await asyncio.to_thread(_command, tool)
     process = await asyncio.create_subprocess_exec(
-        *_command(tool),
+        *command,
         *args,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -96,7 +98,23 @@ def _command(tool: str) -> tuple[str, ...]:
     setpriv = shutil.which("setpriv")
     tied = (setpriv, "--pdeathsig", "KILL", path) if setpriv else (path,)
     prlimit = shutil.which("prlimit") if tool != sys.executable else None  # what is ours limits itself
-    return (prlimit, f"--data={_allowed_memory()}", *tied) if prlimit else tied
+    limited = (prlimit, f"--data={_allowed_memory()}") if prlimit else ()
+    return (*limited, *_deaf_to_terminate(), *tied)
+
+
+@functools.cache
+def _deaf_to_terminate() -> tuple[str, ...]:
+    """What to put before a tool, so that a SIGTERM to the whole service does not end it: the worker drains.
+
+    Blocked, not ignored: ffmpeg sets a handler of its own, but unblocks nothing. Empty where `env` cannot do
+    it, which is not that of GNU coreutils 8.31 or newer.
+    """
+    deaf = (shutil.which("env") or "env", "--block-signal=TERM")
+    try:
+        subprocess.run((*deaf, "true"), stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ()
+    return deaf
 
 
 def _allowed_memory() -> int:

@@ -2,8 +2,10 @@
 
 import asyncio
 import resource
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -53,6 +55,24 @@ async def test_a_tool_has_a_limit_of_memory_and_what_is_ours_sets_its_own() -> N
     assert int(said) == resource.getrlimit(resource.RLIMIT_DATA)[0]
     done = subprocess.run([*limited, sys.executable, "-c", PRINT_LIMIT], check=True, capture_output=True)
     assert int(done.stdout) == process.MEMORY
+
+
+async def test_a_signal_to_the_whole_service_does_not_stop_ffmpeg() -> None:
+    said, told = bytearray(), 0
+
+    def terminate(data: bytes) -> None:
+        nonlocal told
+        said.extend(data)
+        for child in psutil.Process().children():
+            with suppress(psutil.Error):
+                if child.name() == "ffmpeg":
+                    child.send_signal(signal.SIGTERM)
+                    told += b"progress=end" not in said
+
+    source = ("-f", "lavfi", "-re", "-i", "sine=duration=1")
+    await process.run("ffmpeg", ["-v", "error", *source, "-f", "null", "-progress", "pipe:1", "-"], terminate)
+    assert told
+    assert said.endswith(b"progress=end\n")
 
 
 async def test_endless_complaints_are_read_and_forgotten(shell: None) -> None:
