@@ -101,7 +101,8 @@ async def disk(settings: Settings) -> Finding:
 def workers(slots: Mapping[str, int]) -> Finding:
     """Who is there to carry jobs? `slots` by worker: 0 while its disk has no room."""
     if not slots:
-        return Finding("workers", "none running.", "Start one: linkferry worker.")
+        advice = "Start one: linkferry worker. One that runs and can take nothing says why in its log."
+        return Finding("workers", "none running.", advice)
     words = f"{len(slots)} running, {sum(slots.values())} jobs at once"
     if 0 in slots.values():
         short = ", ".join(name for name, count in slots.items() if not count)

@@ -60,7 +60,8 @@ class Janitor:
         While it was away nobody could renew: judged at once, every live job would be taken for lost.
         """
         async with self._database.write() as session:
-            await presence.sign(session, self._name, self._slots())
+            if self._tools.children.is_warm:  # else it takes nothing, and before long counts as gone
+                await presence.sign(session, self._name, self._slots())
             changed = await jobs.requeue_due(session)
             stolen = 0
             if self._may_judge():

@@ -57,7 +57,7 @@ class Pace:
 
     def starts_in(self, place: int) -> float | None:
         """Seconds until the job at this place in the queue starts, if it goes as the last ones did."""
-        return None if self.length is None else ceil(place / (self.slots or 1)) * self.length
+        return ceil(place / self.slots) * self.length if self.slots and self.length is not None else None
 
 
 async def get(session: AsyncSession, job_id: UUID) -> Job | None:

@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 import bots.herald
 from bots.herald import Herald
-from shared import jobs
+from shared import jobs, presence
 from shared.chat.pace import Pace
 from shared.chat.paced import PacedClient
 from shared.errors import Code, JobError
@@ -107,6 +107,8 @@ async def test_seconds_until_the_next_try_cost_no_edits_but_the_next_try_does(sc
 async def test_a_better_guess_when_a_job_will_start_costs_no_edit_but_its_place_does(scene: Scene) -> None:
     now = datetime.now(UTC)
     times = {"started_at": now - timedelta(seconds=9), "finished_at": now}
+    async with scene.database.write() as session:
+        await presence.sign(session, "a:1", slots=1)
     await scene.job(JobState.DONE, **times)
     ahead = await scene.job(JobState.QUEUED)
     await scene.request(await scene.job(JobState.QUEUED), "m")

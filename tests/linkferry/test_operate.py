@@ -247,7 +247,7 @@ async def test_with_the_broker_down_jobs_can_still_be_looked_at_and_cancelled(
 
 
 async def test_doctor_counts_what_waits_and_who_works(database: Database, with_broker: Settings) -> None:
-    assert (await doctor._workers(with_broker)).advice == "Start one: linkferry worker."
+    assert (await doctor._workers(with_broker)).advice.startswith("Start one: linkferry worker.")
     await make_job(database)
     async with database.write() as session:
         await presence.sign(session, "a:1", 3)

@@ -77,8 +77,10 @@ async def test_a_queued_job_tells_its_place_and_when_it_starts_if_all_goes_on_li
         await finish(database, await claim(database))
     async with database.write() as session:
         await session.execute(update(Job).values(started_at=db_now(-30), finished_at=db_now()))
-    await sign(database, "a:1", slots=2)
     waiting = await make_jobs(database, 5)
+    alone = await follower.view(waiting[0])
+    assert alone and (alone.position, alone.starts_in) == (1, None), "nobody is there to start it"
+    await sign(database, "a:1", slots=2)
     views = [await follower.view(job_id) for job_id in waiting]
     assert [view and view.position for view in views] == [1, 2, 3, 4, 5]
     starts = [view.starts_in if view else None for view in views]
