@@ -5,10 +5,17 @@ import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from shared.environment import Environment, Place, detect
 from shared.errors import ConfigError
@@ -16,11 +23,7 @@ from shared.errors import ConfigError
 PREFIX = "LINKFERRY_"
 DAY = 86_400
 
-_ADDRESS = re.compile(
-    r"[A-Za-z0-9._-]+(:\d{1,5})?"  # a host or an IPv4 address, and a port
-    r"|[0-9A-Fa-f:.]+(/\d{1,3})?"  # an address or a network
-    r"|\[[0-9A-Fa-f:.]+\](:\d{1,5})?"  # an IPv6 address and a port
-)
+_HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9._-]+|\[([0-9A-Fa-f:.]+)\]):(\d{1,5})")  # in brackets: IPv6
 
 COMMANDS = ("/get", "/subs", "/status")
 UMBRELLA = "/ferry"  # the Slack command that works whatever the others are called
@@ -37,14 +40,37 @@ def _is_network(text: str) -> bool:
     return True
 
 
+def _is_host_and_port(text: str) -> bool:
+    found = _HOST_AND_PORT.fullmatch(text)
+    return found is not None and 1 <= int(found[2]) <= 65535 and (found[1] is None or _is_network(found[1]))
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def variables(dotenv: PydanticBaseSettingsSource) -> dict[str, str | None]:
+    """What `.env` and the environment hold, also of others, by name in capitals; the environment wins."""
+    lines = dotenv.env_vars if isinstance(dotenv, DotEnvSettingsSource) else {}
+    return {name.upper(): value for name, value in (*lines.items(), *os.environ.items())}
+
+
 class FileSource(PydanticBaseSettingsSource):
     """`LINKFERRY_X_FILE` names a file that holds the value of `LINKFERRY_X`, as container secrets do."""
+
+    def __init__(self, settings_cls: type[BaseSettings], dotenv: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings_cls)
+        self._variables = variables(dotenv)
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Read the field's file, when there is one."""
         variable = f"{PREFIX}{field_name.upper()}_FILE"
-        path = os.environ.get(variable)
-        if path is None:
+        path = self._variables.get(variable)
+        if not path:
             return None, field_name, False
         try:
             return Path(path).read_text().strip(), field_name, False
@@ -207,8 +233,15 @@ class Settings(BaseSettings):
     @classmethod
     def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for part in value:
-            if _ADDRESS.fullmatch(part) is None or ("/" in part and not _is_network(part)):
+            if not _is_network(part) and not _is_host_and_port(part):
                 raise ValueError(f"{part[:60]!r} is neither a network such as 10.0.0.0/8 nor host:port")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_public(cls, value: str) -> str:
+        if value and not _is_web_address(value):
+            raise ValueError("it must start with http:// or https:// and name a host")
         return value
 
     @field_validator("slack_commands")
@@ -238,7 +271,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments first, then variables, then files, then `.env`."""
-        return init_settings, env_settings, FileSource(settings_cls), dotenv_settings
+        return init_settings, env_settings, FileSource(settings_cls, dotenv_settings), dotenv_settings
 
     @property
     def effective_database_url(self) -> str:

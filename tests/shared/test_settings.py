@@ -43,7 +43,7 @@ def test_a_variable_sets_a_field(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.effective_database_url == "postgresql+asyncpg://db/ferry"
 
 
-@pytest.mark.parametrize("name", ["secret_keys", "api_keys", "allowed_addresses"])
+@pytest.mark.parametrize("name", ["secret_keys", "api_keys", "telegram_allowed"])
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(f"LINKFERRY_{name.upper()}", " one, two,,three ,")
     assert getattr(Settings(), name) == ("one", "two", "three")
@@ -54,6 +54,12 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch, name: st
 def test_a_file_holds_a_secret(monkeypatch: pytest.MonkeyPatch, clean_place: Path) -> None:
     (clean_place / "keys").write_text("new,old\n")
     monkeypatch.setenv("LINKFERRY_SECRET_KEYS_FILE", str(clean_place / "keys"))
+    assert Settings().secret_keys == ("new", "old")
+
+
+def test_a_line_of_dotenv_may_name_the_file(clean_place: Path) -> None:
+    (clean_place / "keys").write_text("new,old\n")
+    (clean_place / ".env").write_text(f"LINKFERRY_SECRET_KEYS_FILE={clean_place / 'keys'}\n")
     assert Settings().secret_keys == ("new", "old")
 
 
@@ -128,13 +134,42 @@ def test_a_wrong_value_is_not_repeated(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["10.0.0.0/8", "127.0.0.1:8080", "nas.local:80", "fd00::/8", "[::1]:443", "::1"]
+    "text",
+    [
+        "10.0.0.0/8",
+        "127.0.0.1",
+        "127.0.0.1:8080",
+        "nas.local:80",
+        "nas:65535",
+        "fd00::/8",
+        "[::1]:443",
+        "::1",
+    ],
 )
 def test_an_allowed_address_is_a_network_or_a_host_with_a_port(text: str) -> None:
     assert Settings(allowed_addresses=(text,)).allowed_addresses == (text,)
 
 
-@pytest.mark.parametrize("text", ["10.0.0.0/8x", "10.0.0.0/99", "http://nas", "a b", "nas:port"])
+@pytest.mark.parametrize(
+    "text",
+    ["10.0.0.0/8x", "10.0.0.0/99", "http://nas", "a b", "nas:port", "hello", "127.0.0.1:99999", "nas:0",
+     "10.0.0.0/8:80", "[::1]", "[nas]:80", "[1:2]:80", "300.1.1.1"],
+)  # fmt: skip
 def test_an_allowed_address_that_is_none_is_refused_at_the_start(text: str) -> None:
     with pytest.raises(ValidationError, match="neither a network"):
         Settings(allowed_addresses=(text,))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "https://ferry.example.org", "http://127.0.0.1:8080/ferry/", "HTTPS://X/"]
+)
+def test_a_public_address_is_one_for_a_browser(text: str) -> None:
+    assert Settings(public_url=text).public_url == text
+
+
+@pytest.mark.parametrize(
+    "text", ["ftp://x", "example.org", "localhost:8080", "https://", "http://x:99999", "http://["]
+)
+def test_a_public_address_that_is_none_is_refused_at_the_start(text: str) -> None:
+    with pytest.raises(ValidationError, match="must start with http:// or https:// and name a host"):
+        Settings(public_url=text)
