@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass
 from uuid import UUID
 
 from sqlalchemy import insert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import jobs, quota, tracing
-from shared.database import Database
-from shared.errors import LinkferryError
+from shared.database import Database, is_full
+from shared.errors import Code, JobError, LinkferryError
 from shared.ids import new_id, user_key
 from shared.link import Link, link_key
 from shared.models import Job, Request, table
@@ -70,10 +70,17 @@ class Intake:
     async def submit(self, link: Link, options: Options, origin: Origin) -> Submitted:
         """Store the request and let a job carry it: an active or finished identical one, else a new one.
 
-        Raises JobError(QUOTA) when a new one is needed, and this person has fetched enough for now.
+        Raises JobError(QUOTA) when a new one is needed, and this person has fetched enough for now, and
+        JobError(DISK_FULL) when the database has no room for a request.
         """
         with tracing.span("submit", platform=origin.platform, site=link.site):
-            submitted = await self._submit(link, options, origin)
+            try:
+                submitted = await self._submit(link, options, origin)
+            except DBAPIError as error:
+                if not is_full(error):
+                    raise
+                log.error("the database has no room for a request: %s", error.orig)
+                raise JobError(Code.DISK_FULL, str(error.orig)) from error
             tracing.tell(request_id=submitted.request_id, job_id=submitted.job_id)
             return submitted
 

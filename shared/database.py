@@ -83,6 +83,12 @@ def upsert(session: AsyncSession, table: Table) -> sqlite.Insert | postgresql.In
     return sqlite.insert(table) if on_sqlite else postgresql.insert(table)
 
 
+def is_full(error: DBAPIError) -> bool:
+    """Whether it says that the database's disk is full: SQLite by its code, PostgreSQL by its SQLSTATE."""
+    codes = (getattr(error.orig, name, None) for name in ("sqlite_errorcode", "sqlstate"))
+    return not {sqlite3.SQLITE_FULL, "53100"}.isdisjoint(codes)
+
+
 def padded(values: Sequence[V]) -> list[V]:
     """Values for an `IN`, the last one repeated up to a power of two.
 
