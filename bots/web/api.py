@@ -13,7 +13,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, HTTPException, Query, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, Field
 
-from bots.commands import MAX_FIND_CHARACTERS, Get, Subs, parse
+from bots.commands import HINT, MAX_FIND_CHARACTERS, Get, Subs, parse
 from bots.finder import Finder, Seeker
 from bots.follow import Follower
 from bots.intake import Intake, Origin, Submitted, cancel
@@ -21,7 +21,7 @@ from bots.web.guard import guard
 from bots.web.search import SearchAnswer, answer
 from shared import tracing
 from shared.database import Database
-from shared.errors import CommandError, JobError
+from shared.errors import Code, CommandError, JobError
 from shared.ids import new_id
 from shared.queue import Queue
 from shared.results import JobView
@@ -84,7 +84,11 @@ def api_router(
         "/requests",
         status_code=202,
         summary="Ask for a link",
-        responses=problems(status_413="The body is too long.", status_429="Enough was fetched for now."),
+        responses=problems(
+            status_413="The body is too long.",
+            status_429="Enough was fetched for now.",
+            status_507="There is no room left to store a request.",
+        ),
         tags=["requests"],
     )
     async def ask(
@@ -152,8 +156,10 @@ def understand(text: str) -> list[Get | Subs]:
     """The requests in a text. Raises HTTPException with the sentence a person would get."""
     try:
         commands = parse(text)
-    except (CommandError, JobError) as error:
-        raise HTTPException(422, error.message if isinstance(error, JobError) else str(error)) from error
+    except JobError as error:
+        raise HTTPException(422, error.message) from error
+    except CommandError as error:
+        raise HTTPException(422, str(error).replace(HINT, NOT_A_REQUEST)) from error
     wanted = [command for command in commands if isinstance(command, Get | Subs)]
     if len(wanted) != len(commands):
         raise HTTPException(422, NOT_A_REQUEST)
@@ -161,11 +167,13 @@ def understand(text: str) -> list[Get | Subs]:
 
 
 async def submit(intake: Intake, command: Get | Subs, origin: Origin) -> Submitted:
-    """Hand a request in. Raises HTTPException when enough was fetched for now."""
+    """Hand a request in. Raises HTTPException when enough was fetched for now, or there is no room left."""
     try:
         with tracing.span("api request", kind="server"):
             return await intake.submit(command.link, command.options, origin)
     except JobError as error:
+        if error.code is Code.DISK_FULL:
+            raise HTTPException(507, error.message) from error
         later = {"Retry-After": str(ceil(error.retry_after or 0))}
         raise HTTPException(429, error.message, later) from error
 

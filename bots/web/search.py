@@ -4,8 +4,14 @@ from html import escape
 
 from pydantic import BaseModel
 
-from bots.finder import Hit, Hits, Spot
+from bots.finder import NO_WORDS, NOTHING, Hit, Hits, Spot
 from shared.results import JobView
+
+# Here words come in the parameter `q`, not after a command.
+SENTENCES = {
+    NO_WORDS: "Look for a word: letters or digits in the parameter q, such as /api/search?q=budget.",
+    NOTHING: NOTHING.replace("/find budg*", "q=budg*"),
+}
 
 
 class MomentFound(BaseModel):
@@ -37,7 +43,8 @@ class SearchAnswer(BaseModel):
 
 def answer(hits: Hits) -> SearchAnswer:
     """The same for programs."""
-    return SearchAnswer(videos=[_video(hit) for hit in hits.hits], detail=hits.sentence)
+    sentence = hits.sentence and SENTENCES.get(hits.sentence, hits.sentence)
+    return SearchAnswer(videos=[_video(hit) for hit in hits.hits], detail=sentence)
 
 
 def _video(hit: Hit) -> VideoFound:

@@ -12,16 +12,18 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 import uvicorn
-from sqlalchemy import update
+from sqlalchemy import text, update
 from starlette.requests import HTTPConnection
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from bots.finder import NO_WORDS, Hit, Hits, Spot
+from bots.finder import Hit, Hits, Spot
+from bots.web.api import NOT_A_REQUEST
 from bots.web.app import create_app
 from bots.web.guard import is_local, is_loopback
 from bots.web.search import answer
 from linkferry.compose import Parts, open_parts
+from shared.errors import Code, JobError
 from shared.health import NEEDS
 from shared.models import Job, JobState
 from shared.monitor import Monitor
@@ -120,6 +122,15 @@ async def test_who_has_fetched_enough_gets_429_and_when_there_is_room(tmp_path: 
         assert (await limited.ask()).status_code == 202, "that link is being carried already"
 
 
+async def test_without_room_for_a_request_it_says_so(web: Endpoint) -> None:
+    async with web.parts.database.write() as session:
+        await session.execute(text("PRAGMA max_page_count = 1"))  # of the connection that is used next, too
+    for number in range(200):  # a page or two are left
+        if (refused := await web.ask(f"{LINK}?{number}")).status_code != 202:
+            break
+    assert (refused.status_code, sentence(refused)) == (507, JobError(Code.DISK_FULL).message)
+
+
 async def test_ask_look_cancel(web: Endpoint) -> None:
     asked = await web.ask()
     assert asked.status_code == 202
@@ -151,7 +162,9 @@ async def test_search_finds_what_this_api_asked_for_and_says_what_to_do(web: End
     assert found["detail"] is None
     nothing = (await web.client.get("/api/search", params={"q": "else"})).json()
     assert nothing["videos"] == [] and nothing["detail"].startswith("Nothing of what you have fetched")
-    assert (await web.client.get("/api/search")).json()["detail"] == NO_WORDS
+    assert nothing["detail"].endswith("such as q=budg*.")
+    unread = (await web.client.get("/api/search", params={"query": "deja"})).json()
+    assert "the parameter q" in unread["detail"] and "/find" not in unread["detail"]
     assert (await web.client.get("/api/search", params={"q": "x" * 201})).status_code == 422
 
 
@@ -186,6 +199,10 @@ async def test_what_cannot_be_understood_is_a_sentence(web: Endpoint, text: str)
     )
     assert response.status_code == 422
     assert "secret" not in sentence(response)
+
+
+async def test_a_text_without_a_link_is_told_what_this_api_takes(web: Endpoint) -> None:
+    assert sentence(await web.ask("hello")) == f"I see no link in that. {NOT_A_REQUEST}"
 
 
 @pytest.mark.parametrize(
