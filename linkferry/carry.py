@@ -186,7 +186,7 @@ async def _save(parts: Parts, view: JobView, folder: Path, person: Console) -> N
     try:
         async for path in save_files(job.artifacts if job else [], parts.storage, folder):
             say(person, f"Saved {path}")
-    except (OSError, StorageError) as error:
+    except (OSError, StorageError, JobError) as error:  # JobError: the disk is full
         raise ConfigError(
             f"I cannot put files into {folder} ({error}); the links still have them."
         ) from error

@@ -111,7 +111,7 @@ class LocalStorage:
 
     async def fetch(self, key: str, target: Path) -> None:
         """See `Storage.fetch`."""
-        await asyncio.to_thread(_link_or_copy, self.path(key), target)
+        await asyncio.to_thread(_copy_out, self.path(key), target)
 
     @asynccontextmanager
     async def at_hand(self, key: str) -> AsyncIterator[Path]:
@@ -249,20 +249,14 @@ def _identity(info: os.stat_result) -> tuple[int, ...]:
     return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns
 
 
-def _link_or_copy(stored: Path, target: Path) -> None:
+def _copy_out(stored: Path, target: Path) -> None:
     temporary = target.with_name(f".{uuid4().hex}.part")
     with clear_errors(f"cannot place {stored.name!r} in {target.parent}"):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            try:
-                temporary.hardlink_to(stored)
-            except FileNotFoundError:
-                raise
-            except OSError:  # another file system, or one without hard links
-                shutil.copyfile(stored, temporary)
+            shutil.copyfile(stored, temporary)
             temporary.replace(target)
         finally:
-            # Replacing one link of a file by another link of it does nothing and keeps both names.
             temporary.unlink(missing_ok=True)
 
 

@@ -143,10 +143,11 @@ class Storage(Protocol):
         ...
 
     async def fetch(self, key: str, target: Path) -> None:
-        """Place the file at `target` too, replacing what was there: a hard link when that works, else a copy.
+        """Place a copy at `target`, replacing what was there; whoever gets it may change it.
 
         Raises:
             StorageError: there is no such file.
+            JobError: with `DISK_FULL` when there is no room.
         """
         ...
 

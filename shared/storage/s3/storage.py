@@ -230,7 +230,7 @@ class S3Storage:
             await asyncio.to_thread(local.unlink, self._scratch / half.name)
 
     async def fetch(self, key: str, target: Path) -> None:
-        """See `Storage.fetch`: always a copy."""
+        """See `Storage.fetch`."""
         await self._fetch(key, target)
 
     async def _fetch(self, key: str, target: Path, reserve: int = 0) -> None:
