@@ -67,7 +67,10 @@ class Retry(StrEnum):
 
 @dataclass(frozen=True)
 class Failure:
-    """What a code means: one sentence, what the person can do next, and whether trying again helps."""
+    """What a code means: one sentence, what the person can do next, and whether trying again helps.
+
+    The words hold while the job is tried again, and after the last try: whether it is, its state says.
+    """
 
     sentence: str
     next_step: str
@@ -76,7 +79,8 @@ class Failure:
 
 FAILURES: dict[Code, Failure] = {
     Code.INVALID_LINK: Failure(
-        "That is not a link I can open.", "Send a full link that starts with http:// or https://."
+        "That is not a link I can open.",
+        "Send it in full, as a browser shows it: it starts with http:// or https://.",
     ),
     Code.BLOCKED_ADDRESS: Failure(
         "That link leads to a private network address, and I do not go there.",
@@ -117,11 +121,13 @@ FAILURES: dict[Code, Failure] = {
         "That clip starts after the video ends.", "Send a clip range inside the video's length."
     ),
     Code.NETWORK: Failure(
-        "I could not reach the site.", "I keep trying; if it stays so, send it again later.", Retry.BACKOFF
+        "I could not reach the site.",
+        "Check the link; if it is right, send it again later.",
+        Retry.BACKOFF,
     ),
     Code.SITE_ERROR: Failure(
         "The site answered with an error of its own.",
-        "I keep trying; if it stays so, send it again later.",
+        "Check the link in a browser, or send it again later.",
         Retry.BACKOFF,
     ),
     Code.THROTTLED: Failure(

@@ -23,6 +23,7 @@ MAX_LENGTH = 2048
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 CREDENTIALS = "That link carries a user name or a password, and those would end up in logs."
+IMPURE = "That link holds a space or an invisible character, which no link can have."
 
 # Short and alternative names of one site: they share its limits, so they share its cool-down.
 SITE_ALIASES = {
@@ -78,7 +79,7 @@ def parse_link(text: str, *, extra_schemes: Collection[str] = ()) -> Link:
         _refuse(f"longer than {MAX_LENGTH} characters")
     text = text.strip()
     if any(_is_forbidden(character) for character in text):
-        _refuse("whitespace, control or invisible characters")
+        _refuse("whitespace, control or invisible characters", sentence=IMPURE if "://" in text else None)
     scheme, colon, rest = text.partition(":")
     if colon and rest and scheme.lower() in extra_schemes:
         return Link(f"{scheme.lower()}:{rest}", scheme.lower())

@@ -14,6 +14,11 @@ def test_every_code_has_a_sentence_and_a_next_step(code: Code) -> None:
     assert JobError(code).message == f"{failure.sentence} {failure.next_step}"
 
 
+@pytest.mark.parametrize("code", list(Code))
+def test_no_failure_promises_another_try_since_any_can_be_the_last(code: Code) -> None:
+    assert "I keep" not in JobError(code).message
+
+
 def test_no_two_codes_say_the_same() -> None:
     assert len({failure.sentence for failure in FAILURES.values()}) == len(Code) == len(FAILURES)
 

@@ -138,6 +138,21 @@ def test_a_password_in_a_link_gets_its_own_sentence_and_is_not_repeated(text: st
     assert "s3cret" not in f"{caught.value} {caught.value.message}"
 
 
+@pytest.mark.parametrize(
+    "text", ["https://example.com/\u202egpj.exe", "\u200bhttps://example.com/", "http://a/b c"]
+)
+def test_a_link_is_told_what_in_it_cannot_be_seen(text: str) -> None:
+    with pytest.raises(JobError) as caught:
+        parse_link(text)
+    assert "invisible character" in caught.value.message
+
+
+def test_what_is_no_link_at_all_is_told_so() -> None:
+    with pytest.raises(JobError, match="whitespace") as caught:
+        parse_link("two words")
+    assert caught.value.message.startswith("That is not a link I can open.")
+
+
 def test_an_at_sign_in_the_path_is_no_password() -> None:
     assert parse_link("https://www.tiktok.com/@ann/video/1").url == "https://www.tiktok.com/@ann/video/1"
 
