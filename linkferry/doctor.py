@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 
+from pydantic_settings import DotEnvSettingsSource
 from rich.console import Console
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,7 +24,7 @@ from shared.errors import ConfigError
 from shared.load import Load
 from shared.lock import worker_lock
 from shared.queue import QueueUnavailable, open_queue
-from shared.settings import Settings
+from shared.settings import Settings, variables
 from shared.storage import StorageError
 from worker.speech.listen import NOT_INSTALLED, Speech
 
@@ -59,6 +60,10 @@ async def _python(_: Settings) -> Finding:
 async def _environment(settings: Settings) -> Finding:
     where = await asyncio.to_thread(lambda: settings.where)
     return Finding("environment", f"{where.place}: {where.why}")
+
+
+async def _settings(_: Settings) -> Finding:
+    return checks.names(variables(DotEnvSettingsSource(Settings)))
 
 
 async def _ffmpeg(_: Settings) -> Finding:
@@ -163,15 +168,25 @@ async def _database(settings: Settings) -> Finding:
     try:
         async with asyncio.timeout(ANSWER_TIME), database.connection() as connection:
             await connection.execute(text("SELECT 1"))
-        current = await migrations.is_current(database)
+        revision = await migrations.current(database)
     except Exception as error:
-        advice = f"I cannot open it ({type(error).__name__}): check LINKFERRY_DATABASE_URL."
+        place = "LINKFERRY_DATABASE_URL" if settings.database_url else "the data folder"
+        advice = f"I cannot open it ({type(error).__name__}): check {place}."
         return Finding("database", f"{kind}.", advice, fatal=True)
     finally:
         await database.close()
-    return Finding(
-        "database", kind, "" if current else "Its schema is of another version; the next start changes it."
-    )
+    return _schema(kind, revision, migrations.head())
+
+
+def _schema(kind: str, revision: str | None, head: str) -> Finding:
+    """What a database of this kind holds, when this program was written for `head`."""
+    if revision is None:
+        return Finding("database", f"{kind}, empty: the first start makes its tables")
+    if revision > head:
+        advice = "Its schema is that of a newer Linkferry: update this one."
+        return Finding("database", f"{kind}.", advice, fatal=True)
+    advice = "Its schema is that of an older Linkferry: the next start changes it."
+    return Finding("database", f"{kind}.", advice) if revision < head else Finding("database", kind)
 
 
 async def _queue(settings: Settings) -> Finding:
@@ -271,7 +286,7 @@ async def _web(settings: Settings) -> Finding:
 
 
 CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
-    _python, _environment, _ffmpeg, _ffprobe, _deno, _yt_dlp, _data_folder, _disk, _storage, _cookies,
-    _database, _queue, _jobs, _worker, _web, _telegram, slack_doctor.look, _speech,
+    _python, _environment, _settings, _ffmpeg, _ffprobe, _deno, _yt_dlp, _data_folder, _disk, _storage,
+    _cookies, _database, _queue, _jobs, _worker, _web, _telegram, slack_doctor.look, _speech,
     translator.look, _tracing,
 )  # fmt: skip

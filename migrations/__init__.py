@@ -83,8 +83,3 @@ async def current(database: Database) -> str | None:
             return revision
     except (SQLAlchemyError, OSError):  # no such table, or no such database: `upgrade` finds out which
         return None
-
-
-async def is_current(database: Database) -> bool:
-    """Whether the database has the schema this program was written for."""
-    return await current(database) == head()

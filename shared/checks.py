@@ -3,13 +3,15 @@
 import asyncio
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, version
 
 from shared import space
-from shared.settings import Settings
+from shared.chat.words import size_words
+from shared.settings import PREFIX, Settings
 
 OLD_YT_DLP = 60  # days
 LOW_SPACE = 2  # times the largest file allowed
@@ -29,6 +31,18 @@ class Finding:
     def mark(self) -> str:
         """`ok`, `note`, or `fix`: what must be mended first."""
         return "ok" if not self.advice else "fix" if self.fatal else "note"
+
+
+def names(given: Iterable[str]) -> Finding:
+    """Does every variable with our prefix name a setting? One that does not is ignored everywhere else."""
+    real = {f"{PREFIX}{name.upper()}{end}" for name in Settings.model_fields for end in ("", "_FILE")}
+    unknown = sorted(name for name in given if name.startswith(PREFIX) and name not in real)
+    if not unknown:
+        return Finding("settings", "every name is known")
+    guesses = {name: get_close_matches(name, real, n=1, cutoff=0.8) for name in unknown}
+    advice = [f"Did you mean {guess[0]} by {name}?" for name, guess in guesses.items() if guess]
+    advice += ["README.md lists every setting."]
+    return Finding("settings", f"{', '.join(unknown)}: without effect.", " ".join(advice))
 
 
 async def program(name: str) -> Finding:
@@ -64,7 +78,9 @@ async def yt_dlp() -> Finding:
         return Finding("yt-dlp", "missing.", "Install it: pip install 'yt-dlp[default]'.", fatal=True)
     age = yt_dlp_age()
     if age is not None and age > OLD_YT_DLP:
-        return Finding("yt-dlp", installed, f"It is {age} days old: the README says how to get a newer one.")
+        return Finding(
+            "yt-dlp", f"{installed}.", f"It is {age} days old: the README says how to get a newer one."
+        )
     return Finding("yt-dlp", installed)
 
 
@@ -90,12 +106,14 @@ async def disk(settings: Settings) -> Finding:
     free = await asyncio.to_thread(space.free, settings)
     if free is None:
         return Finding("free space", "unknown")
+    words = size_words(free)
     if free < settings.disk_reserve:
-        advice = "No job is taken on this machine: free some, or lower LINKFERRY_DISK_RESERVE_GB."
-        return Finding("free space", f"{free / 10**9:.1f} GB.", advice, fatal=True)
+        kept = f"{size_words(settings.disk_reserve)} (LINKFERRY_DISK_RESERVE_GB)"
+        advice = f"With less than {kept} no job is taken on this machine: free some."
+        return Finding("free space", f"{words}.", advice, fatal=True)
     low = free < LOW_SPACE * settings.max_bytes
     advice = "That is less than two of the largest files: free some, or lower LINKFERRY_MAX_FILE_SIZE_GB."
-    return Finding("free space", f"{free / 10**9:.1f} GB.", advice if low else "")
+    return Finding("free space", f"{words}.", advice) if low else Finding("free space", words)
 
 
 def workers(slots: Mapping[str, int]) -> Finding:

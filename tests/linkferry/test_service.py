@@ -9,9 +9,11 @@ import pytest
 from alembic.script import ScriptDirectory
 
 import migrations
+from linkferry import doctor
 from linkferry.cli import config_error
 from linkferry.serve import listening, welcome
-from shared.checks import Finding, age_in_days
+from shared import space
+from shared.checks import Finding, age_in_days, disk, names
 from shared.errors import ConfigError
 from shared.settings import Settings
 from tests.linkferry.conftest import Home
@@ -75,6 +77,7 @@ def test_doctor_tells_what_is_fatal_from_what_is_not(home: Home) -> None:
     assert ill.code == 1
     lines = [line for line in ill.out.splitlines() if line.startswith("fix")]
     assert [line.split()[1] for line in lines] == ["data", "cookies", "database"]
+    assert "check the data folder" in lines[-1]
 
 
 @pytest.mark.slow
@@ -91,6 +94,48 @@ def test_doctor_misses_programs(home: Home) -> None:
 )  # fmt: skip
 def test_age_in_days(release: str, days: int | None) -> None:
     assert age_in_days(release, date(2026, 8, 20)) == days
+
+
+def test_a_name_that_is_no_setting_is_told_with_the_nearest_one() -> None:
+    ours = ["LINKFERRY_DATA_DIR", "LINKFERRY_API_KEYS_FILE", "PATH", "SLACK_BOT_TOKEN"]
+    assert names(ours).mark == "ok"
+    found = names([*ours, "LINKFERRY_DATADIR", "LINKFERRY_FROBNICATE"])
+    assert (found.mark, found.found) == ("note", "LINKFERRY_DATADIR, LINKFERRY_FROBNICATE: without effect.")
+    assert "Did you mean LINKFERRY_DATA_DIR by LINKFERRY_DATADIR?" in found.advice
+    assert "FROBNICATE" not in found.advice
+
+
+async def test_doctor_looks_for_names_in_the_environment_and_in_dotenv(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LINKFERRY_PROT", "1")
+    (tmp_path / ".env").write_text("LINKFERRY_HOTS=x\n")
+    found = await doctor._settings(settings(tmp_path))
+    assert "LINKFERRY_HOTS" in found.found and "LINKFERRY_PROT" in found.found
+
+
+@pytest.mark.parametrize(
+    ("revision", "mark", "says"),
+    [(None, "ok", "empty: the first start makes its tables"), ("0001", "note", "the next start changes it"),
+     ("0002", "ok", "SQLite"), ("9999", "fix", "newer Linkferry: update")],
+)  # fmt: skip
+def test_doctor_tells_which_schema_it_is(revision: str | None, mark: str, says: str) -> None:
+    found = doctor._schema("SQLite", revision, "0002")
+    assert found.mark == mark and says in f"{found.found} {found.advice}"
+
+
+async def test_doctor_calls_a_new_database_empty(tmp_path: Path) -> None:
+    assert "empty" in (await doctor._database(settings(tmp_path))).found
+
+
+async def test_a_full_disk_is_told_in_the_unit_that_shows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(space, "free", lambda _: 41_000_000)
+    found = await disk(settings(tmp_path))
+    assert (found.mark, found.found) == ("fix", "41.0 MB.")
+    assert "less than 1.0 GB" in found.advice and "lower" not in found.advice
 
 
 def test_marks() -> None:

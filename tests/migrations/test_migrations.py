@@ -60,22 +60,22 @@ async def differences(database: Database) -> list[object]:
 
 
 async def test_up_gives_the_schema_of_the_models_and_down_removes_everything(database: Database) -> None:
-    assert not await migrations.is_current(database)
+    assert await migrations.current(database) is None
 
     await migrations.upgrade(database)
-    assert await migrations.is_current(database)
+    assert await migrations.current(database) == migrations.head()
     assert await differences(database) == []
 
     await migrations.downgrade(database, "base")
     assert await tables(database) == ["alembic_version"]
     await migrations.upgrade(database)
-    assert await migrations.is_current(database)
+    assert await migrations.current(database) == migrations.head()
 
 
 async def test_migrating_twice_is_fine(database: Database) -> None:
     await migrations.upgrade(database)
     await migrations.upgrade(database)
-    assert await migrations.is_current(database)
+    assert await migrations.current(database) == migrations.head()
 
 
 async def test_titles_from_before_there_was_a_search_are_found_afterwards(database: Database) -> None:
@@ -141,5 +141,5 @@ async def test_processes_that_start_at_once_bring_the_schema_up_once(
     ]
     answers = [process.communicate(timeout=60) for process in started]
     assert answers == [("The database is up to date.\n", "")] * 4
-    assert await migrations.is_current(database)
+    assert await migrations.current(database) == migrations.head()
     assert set(Base.metadata.tables) < set(await tables(database))
