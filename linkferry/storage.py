@@ -157,7 +157,7 @@ async def _count(parts: Parts, found: Report, stored: set[str]) -> None:
         rows = (await session.execute(kept)).all()
     for kind, size, key, expires_at, site, person, now in rows:
         # some are stored while others are listed
-        if key not in stored and not await parts.storage.exists(key):
+        if key not in stored and await parts.storage.size(key) is None:
             found.lost.add(size)
             continue
         found.kept.add(size)

@@ -24,7 +24,7 @@ AT_ONCE = 8  # files asked about at the same time: a job has a hundred at most
 class NotLookedAt(Exception):
     """Nothing was written: give it to `Stock.look` outside of the transaction, then try again."""
 
-    def __init__(self, job_id: UUID, files: Mapping[UUID, str]) -> None:
+    def __init__(self, job_id: UUID, files: Mapping[UUID, tuple[str, int]]) -> None:
         super().__init__(f"job {job_id}")
         self.job_id = job_id
         self.files = files
@@ -51,19 +51,22 @@ class Stock:
         return await jobs.prolong(session, job_id, seconds, files=self._files[job_id])
 
     async def look(self, unknown: NotLookedAt) -> None:
-        """Ask the storage. While it is away the database's word counts: most likely the files are there."""
+        """Ask the storage; a file of another size counts as lost, since nobody is served it.
+
+        While the storage is away the database's word counts: most likely the files are there.
+        """
         gate = asyncio.Semaphore(AT_ONCE)
         lost: list[UUID] = []
 
-        async def ask(artifact_id: UUID, key: str) -> None:
+        async def ask(artifact_id: UUID, key: str, size: int) -> None:
             async with gate:
-                if not await self._storage.exists(key):
+                if await self._storage.size(key) != size:
                     lost.append(artifact_id)
 
         try:
             async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
-                for artifact_id, key in unknown.files.items():
-                    group.create_task(ask(artifact_id, key))
+                for artifact_id, (key, size) in unknown.files.items():
+                    group.create_task(ask(artifact_id, key, size))
         except* (StorageError, OSError) as away:  # OSError: also what takes too long
             log.warning("%s answers, although the storage is away: %r", unknown, away.exceptions[0])
         self._files[unknown.job_id], self._lost[unknown.job_id] = len(unknown.files), lost

@@ -17,10 +17,10 @@ class Cellar(LocalStorage):
         self.answers.set()
         self.has_it: bool | StorageError = True
 
-    async def exists(self, key: str) -> bool:
-        """See `Storage.exists`."""
+    async def size(self, key: str) -> int | None:
+        """See `Storage.size`."""
         self.asked.set()
         await self.answers.wait()
         if isinstance(self.has_it, StorageError):
             raise self.has_it
-        return self.has_it
+        return 1 if self.has_it else None

@@ -136,10 +136,10 @@ async def enqueue(session: AsyncSession, *job_ids: UUID) -> None:
         await session.execute(_ENQUEUE, {"id": new_id(), "job_id": job_id})
 
 
-async def stored(session: AsyncSession, job_id: UUID) -> dict[UUID, str]:
-    """The files of a finished job, by id: their storage keys."""
-    mine = select(Artifact.id, Artifact.storage_key).where(Artifact.job_id == job_id)
-    return {file.id: file.storage_key for file in await session.execute(mine)}
+async def stored(session: AsyncSession, job_id: UUID) -> dict[UUID, tuple[str, int]]:
+    """The files of a finished job, by id: their storage keys, and their sizes in bytes."""
+    mine = select(Artifact.id, Artifact.storage_key, Artifact.size).where(Artifact.job_id == job_id)
+    return {file.id: (file.storage_key, file.size) for file in await session.execute(mine)}
 
 
 async def prolong(session: AsyncSession, job_id: UUID, seconds: float, *, files: int) -> bool:

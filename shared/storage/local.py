@@ -71,7 +71,7 @@ class LocalStorage:
         progress: Progress | None = None,
     ) -> StoredFile:
         """See `Storage.put`. Hashing and syncing run in a thread."""
-        if await self.exists(key):
+        if await self.size(key) is not None:
             raise StorageError(f"cannot store {source.name!r}: there is another file under {key}")
         seal = None
         if expected := self._expected.pop(source, None):
@@ -88,9 +88,9 @@ class LocalStorage:
         """Always empty: a rename is done or not."""
         return []
 
-    async def exists(self, key: str) -> bool:
-        """See `Storage.exists`."""
-        return await asyncio.to_thread(self.path(key).is_file)
+    async def size(self, key: str) -> int | None:
+        """See `Storage.size`."""
+        return await asyncio.to_thread(_size, self.path(key))
 
     async def delete(self, key: str) -> None:
         """See `Storage.delete`. Folders that became empty go too."""
@@ -242,6 +242,13 @@ def _seal(source: Path) -> Seal:
         digest = hashlib.file_digest(file, "sha256")  # in blocks, outside the interpreter lock
         os.fsync(descriptor)
         return Seal(_identity(info), info.st_size, digest.hexdigest())
+
+
+def _size(path: Path) -> int | None:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        info = path.stat()
+        return info.st_size if S_ISREG(info.st_mode) else None
+    return None
 
 
 def _identity(info: os.stat_result) -> tuple[int, ...]:

@@ -122,8 +122,8 @@ class Storage(Protocol):
         """
         ...
 
-    async def exists(self, key: str) -> bool:
-        """Whether a whole file lies under `key`."""
+    async def size(self, key: str) -> int | None:
+        """How many bytes the file under `key` has, or None when there is none."""
         ...
 
     async def delete(self, key: str) -> None:

@@ -176,7 +176,7 @@ async def do_all_of_a_worker(storage: S3Storage, work: Path) -> None:
 async def do_all_of_a_reader(storage: S3Storage, work: Path) -> None:
     """What bots and web ask of a storage that has files."""
     await storage.check()
-    assert await storage.exists("job/small.mp4")
+    assert await storage.size("job/small.mp4") is not None
     await storage.fetch("job/large.mp4", work / "copy.mp4")
     link = await storage.external_link(
         "job/small.mp4", file_name="a.mp4", content_type="video/mp4", disposition="inline", ttl_seconds=60

@@ -73,7 +73,7 @@ class Watcher:
         """Artifacts whose file is not there."""
         async with self.parts.database.read() as session:
             keys = await session.scalars(select(Artifact.storage_key))
-        return [key for key in keys if not await self.parts.storage.exists(key)]
+        return [key for key in keys if await self.parts.storage.size(key) is None]
 
 
 @asynccontextmanager

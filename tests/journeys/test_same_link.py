@@ -1,5 +1,7 @@
 """The same link twice, in any spelling, at any time."""
 
+import os
+
 import pytest
 from sqlalchemy import update
 
@@ -79,11 +81,15 @@ async def test_another_spelling_of_a_link_that_is_being_carried_joins_it(
 
 
 @pytest.mark.parametrize("again", [SHORT, LONG])
-async def test_files_that_somebody_deleted_are_fetched_again(
+async def test_files_that_somebody_deleted_or_cut_are_fetched_again(
     service: Service, site: MediaSite, again: str
 ) -> None:
     first = await service.get(SHORT)
-    (await service.file(first, ArtifactKind.VIDEO)).unlink()
+    film = await service.file(first, ArtifactKind.VIDEO)
+    if again == SHORT:
+        film.unlink()
+    else:
+        os.truncate(film, 5)
     site.reset()
     second = await service.get(again, "bob")
     assert (second.state, second.job_id != first.job_id) == (JobState.DONE, True)

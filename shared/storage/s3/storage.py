@@ -175,8 +175,8 @@ class S3Storage:
         )
         return [upload.key.removeprefix(self._bucket.prefix) for upload in found]
 
-    async def exists(self, key: str) -> bool:
-        """See `Storage.exists`. By listing: a bare 404 could also mean that the bucket is missing."""
+    async def size(self, key: str) -> int | None:
+        """See `Storage.size`. By listing: a bare 404 could also mean that the bucket is missing."""
         full = self._bucket.full(check_key(key))
         listed = await self._call(
             f"cannot look for {key}",
@@ -185,7 +185,7 @@ class S3Storage:
             Prefix=full,
             MaxKeys=1,  # no longer key can come before it
         )
-        return any(found["Key"] == full for found in listed.get("Contents", []))
+        return next((found["Size"] for found in listed.get("Contents", []) if found["Key"] == full), None)
 
     async def delete(self, key: str) -> None:
         """See `Storage.delete`."""

@@ -90,7 +90,7 @@ class TestEveryStorage:
 
     async def test_an_empty_file_is_a_file(self, storage: Storage, make_file: Callable[..., Path]) -> None:
         assert (await storage.put("empty", make_file(b""))).size == 0
-        assert await storage.exists("empty")
+        assert await storage.size("empty") == 0
 
     async def test_what_is_there_stays(
         self, storage: Storage, make_file: Callable[..., Path], tmp_path: Path
@@ -103,12 +103,13 @@ class TestEveryStorage:
         await storage.fetch("k", tmp_path / "copy")
         assert (tmp_path / "copy").read_bytes() == b"first"
 
-    async def test_exists_and_delete(self, storage: Storage, make_file: Callable[..., Path]) -> None:
-        assert not await storage.exists("a/b/film.mp4")
-        await storage.put("a/b/film.mp4", make_file())
-        assert await storage.exists("a/b/film.mp4")
+    async def test_size_and_delete(self, storage: Storage, make_file: Callable[..., Path]) -> None:
+        assert await storage.size("a/b/film.mp4") is None
+        await storage.put("a/b/film.mp4", make_file(b"12345"))
+        assert await storage.size("a/b/film.mp4") == 5
+        assert await storage.size("a/b") is None and await storage.size("a/b/film.mp4/x") is None
         await storage.delete("a/b/film.mp4")
-        assert not await storage.exists("a/b/film.mp4")
+        assert await storage.size("a/b/film.mp4") is None
         await storage.delete("a/b/film.mp4")
         await storage.delete("never/there")
 
@@ -127,7 +128,7 @@ class TestEveryStorage:
         source = make_file()
         for call in (
             storage.put(key, source),
-            storage.exists(key),
+            storage.size(key),
             storage.delete(key),
             storage.fetch(key, tmp_path / "copy"),
         ):
@@ -148,7 +149,7 @@ class TestEveryStorage:
         for bad in (link, pipe, source.parent, source.with_name("missing")):
             with pytest.raises(StorageError):
                 await storage.put("k", bad)
-        assert not await storage.exists("k")
+        assert await storage.size("k") is None
         assert source.exists()
 
     async def test_fetch_replaces_and_says_when_there_is_nothing(
@@ -182,8 +183,8 @@ class TestEveryStorage:
     ) -> None:
         source = make_file(b"film")
         async with storage.ahead("k", source):
-            assert not await storage.exists("k")
-        assert not await storage.exists("k")
+            assert await storage.size("k") is None
+        assert await storage.size("k") is None
         assert (await storage.put("k", source)).size == 4
 
     async def test_many_at_once(self, storage: Storage, make_file: Callable[..., Path]) -> None:
@@ -272,7 +273,7 @@ class TestLocal:
             await storage.put("k", source)
         assert caught.value.code is Code.DISK_FULL
         assert source.exists()
-        assert not await storage.exists("k")
+        assert await storage.size("k") is None
         assert list((tmp_path / "files" / INCOMING).iterdir()) == []
 
     async def test_half_copies_of_a_crash_are_no_files_and_go_when_old(self, tmp_path: Path) -> None:
