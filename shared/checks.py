@@ -39,7 +39,7 @@ def names(given: Iterable[str]) -> Finding:
     unknown = sorted(name for name in given if name.startswith(PREFIX) and name not in real)
     if not unknown:
         return Finding("settings", "every name is known")
-    guesses = {name: get_close_matches(name, real, n=1, cutoff=0.8) for name in unknown}
+    guesses = {name: get_close_matches(name, sorted(real), n=1, cutoff=0.8) for name in unknown}
     advice = [f"Did you mean {guess[0]} by {name}?" for name, guess in guesses.items() if guess]
     advice += ["README.md lists every setting."]
     return Finding("settings", f"{', '.join(unknown)}: without effect.", " ".join(advice))

@@ -11,7 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared import jobs, presence
 from shared.metrics import LEASE_STEALS
 from shared.outbox import Outbox
-from shared.queue import Queue
+from shared.queue import Queue, QueueUnavailable
+from shared.storage import StorageError
 from worker.sweep import sweep
 from worker.tools import Tools
 from worker.translate import Cache, cache_folder
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 SWEEP_INTERVAL = 5.0  # seconds between two looks at leases and due retries
 RETENTION_INTERVAL = 300.0  # seconds between two looks at expired and orphaned files
+OUTAGES = (SQLAlchemyError, OSError, QueueUnavailable, StorageError)  # their cause says all there is to know
 LOST_TICKETS = 100  # tickets made anew at once when the queue is empty but the database is not
 
 
@@ -103,10 +105,27 @@ class Janitor:
 
 
 async def _every(seconds: float, step: Callable[[], Awaitable[None]]) -> None:
-    """Run a step for ever. A step that fails is logged and tried again: the janitor outlives outages."""
+    """Run a step for ever. A step that fails is tried again: the janitor outlives outages.
+
+    An outage is one line of the log when it begins, and one when its cause is another.
+    """
+    known = ""
     while True:
         try:
             await step()
-        except Exception:
-            log.exception("%s failed; trying again in %s s", step.__name__, seconds)
+            known = ""
+        except Exception as error:
+            cause = _cause(error)
+            if cause != known:
+                trace = None if isinstance(error, OUTAGES) else error
+                log.error(
+                    "%s failed and is tried every %g s: %s", step.__name__, seconds, cause, exc_info=trace
+                )
+            known = cause
         await asyncio.sleep(seconds)
+
+
+def _cause(error: Exception) -> str:
+    """Why, in one line: without the statement that SQLAlchemy adds, which is another one each time."""
+    cause = getattr(error, "orig", None) or error
+    return f"{type(cause).__name__}: {cause}".partition("\n")[0]

@@ -69,7 +69,8 @@ class Worker:
         async with asyncio.TaskGroup() as attempts:
             await self._take_jobs(attempts)
             await self._queue.pause()
-            log.info("stopping: %d jobs have %.0f s to end here", len(self._attempts), self._grace)
+            fate = f"with {self._grace:.0f} s to end here" if self._grace else "handed back at once"
+            log.info("stopping; jobs %s: %d", fate, len(self._attempts))
             if self._attempts:
                 await asyncio.wait(self._attempts, timeout=self._grace)
             for attempt in self._attempts:

@@ -96,8 +96,11 @@ async def _settle(session: AsyncSession, job: Job, fence: Fence, cause: BaseExce
 async def _fail(session: AsyncSession, job: Job, fence: Fence, error: JobError) -> bool:
     verdict = after_failure(error.code, job.failures + 1, error.retry_after, random.uniform)
     await jobs.fail(session, fence, error, verdict, job.site)
-    log.warning("failed: %s; retry in %s s", error, verdict.retry_in)
-    return verdict.retry_in is None
+    if verdict.retry_in is None:
+        log.warning("failed for good: %s", error)
+        return True
+    log.warning("failed: %s; tried again in %.0f s", error, verdict.retry_in)
+    return False
 
 
 async def _beat(database: Database, lease: float, fence: Fence, stop: asyncio.Event) -> None:
