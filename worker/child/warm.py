@@ -83,6 +83,7 @@ class WarmProcess:
                     pass_fds=(theirs.fileno(),),
                     cwd=home,
                     env=_environment(home),
+                    start_new_session=True,  # a terminal's Ctrl-C is for the worker, which ends it in order
                 )
             except BaseException:
                 ours.close()

@@ -69,6 +69,10 @@ async def job(child: Child, link: str, watch: Watch) -> None:
     await child.download(Options(), watch)
 
 
+async def test_a_terminals_ctrl_c_reaches_the_warm_process_at_no_time(server: ChildServer) -> None:
+    assert os.getsid(warm_process().pid) != os.getsid(0)
+
+
 @pytest.mark.parametrize("page", ["/tube/slow", "/tube/stuck", "/fault/hang/x"])
 async def test_cancelling_an_extraction_ends_the_group(
     server: ChildServer, limits: MakeLimits, tmp_path: Path, site: MediaSite, page: str
