@@ -249,6 +249,7 @@ async def test_a_file_larger_than_allowed_is_refused(
             view = await service.get(link)
             assert view.error is not None
             assert view.error.code == Code.TOO_LARGE
+            assert "0.005 GB" in view.error.message
     assert site.bytes_sent < 200_000_000
 
 

@@ -11,12 +11,16 @@ from shared.errors import Code
 
 
 class Abort(BaseException):
-    """One of our own rules was broken; `code` says which, `detail` is for the log."""
+    """One of our own rules was broken; `code` says which, `detail` is for the log.
 
-    def __init__(self, code: Code, detail: str) -> None:
+    `sentence` replaces the code's own, as that of a `JobError` does.
+    """
+
+    def __init__(self, code: Code, detail: str, sentence: str | None = None) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
+        self.sentence = sentence
 
 
 class Tripwire:
@@ -26,9 +30,9 @@ class Tripwire:
         self._lock = threading.Lock()
         self.first: Abort | None = None
 
-    def trip(self, code: Code, detail: str) -> Abort:
+    def trip(self, code: Code, detail: str, sentence: str | None = None) -> Abort:
         """Remember and return an abort, for the caller to raise."""
-        abort = Abort(code, detail)
+        abort = Abort(code, detail, sentence)
         with self._lock:
             self.first = self.first or abort
         return abort
@@ -36,7 +40,7 @@ class Tripwire:
     def check(self) -> None:
         """Raise the remembered abort, if any."""
         if self.first is not None:
-            raise Abort(self.first.code, self.first.detail)
+            raise Abort(self.first.code, self.first.detail, self.first.sentence)
 
     def reset(self) -> None:
         """Forget; called between calls and around optional work such as a thumbnail."""

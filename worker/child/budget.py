@@ -11,6 +11,14 @@ from worker.child.abort import TRIPWIRE
 PAGE_LIMIT = 16 * 1024 * 1024  # bytes of one page, manifest or API answer, held in memory
 # yt-dlp asks for up to 4 MB at once; on a connection that became slow that would look like standing still.
 _CHUNK = 512 * 1024
+GB = 1e9  # bytes
+
+
+def too_large(limit: int, size: float | None = None) -> str:
+    """What a person reads about a file above the limit, both in bytes; None where nobody knows its size."""
+    if size is None:
+        return f"This file is larger than the {limit / GB:.3g} GB that I may fetch."
+    return f"This file has about {size / GB:.3g} GB, and I may fetch {limit / GB:.3g} GB at most."
 
 
 class Budget:
@@ -35,7 +43,7 @@ class Budget:
             over = self.fetched > self.limit
         self._on_bytes(count)
         if over:
-            raise TRIPWIRE.trip(Code.TOO_LARGE, f"more than {self.limit} bytes")
+            raise TRIPWIRE.trip(Code.TOO_LARGE, f"more than {self.limit} bytes", too_large(self.limit))
 
     @property
     def left(self) -> int:
@@ -46,7 +54,8 @@ class Budget:
         """What a site says a file will be. Before most of it is fetched in vain, raises Abort(TOO_LARGE), or
         Abort(DISK_FULL) when there is less room."""
         if declared and declared > self.limit:
-            raise TRIPWIRE.trip(Code.TOO_LARGE, f"{declared} bytes declared, at most {self.limit} allowed")
+            detail = f"{declared} bytes declared, at most {self.limit} allowed"
+            raise TRIPWIRE.trip(Code.TOO_LARGE, detail, too_large(self.limit, declared))
         if declared and self.room is not None and declared > self.room:
             raise TRIPWIRE.trip(Code.DISK_FULL, f"{declared} bytes declared, {self.room} are free")
 

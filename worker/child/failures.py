@@ -118,7 +118,7 @@ def _explain(error: BaseException, causes: list[BaseException], answer: net.HTTP
                 retry_after=cause.retry_after,
             )
         if isinstance(cause, Abort):
-            return Failed(code=cause.code, detail=cause.detail[:_MAX_DETAIL])
+            return Failed(code=cause.code, detail=cause.detail[:_MAX_DETAIL], sentence=cause.sentence)
     return Failed(
         code=_code(error, causes, answer),
         detail=f"{type(error).__name__}: {error}"[:_MAX_DETAIL],

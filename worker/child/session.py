@@ -10,7 +10,7 @@ from shared.errors import Code, JobError
 from shared.options import Options
 from worker.child import bounds, captions, describe, downloads, extras, failures, formats, links
 from worker.child.abort import TRIPWIRE
-from worker.child.budget import Budget
+from worker.child.budget import Budget, too_large
 from worker.child.patience import Patience
 from worker.child.protocol import CaptionFile, Limits, Media, StreamFile
 from worker.child.sieve import Extractors
@@ -124,8 +124,12 @@ class Session:
         choices = formats.select(describe.all_formats(self.info), wanted)
         if not choices:
             raise JobError(Code.NO_FORMAT, "no format can be fetched")
-        if formats.known_too_large(choices, self.limits.max_bytes):
-            raise JobError(Code.TOO_LARGE, f"larger than {self.limits.max_bytes} bytes by what the site says")
+        limit = self.limits.max_bytes
+        if formats.known_too_large(choices, limit):
+            sentence = too_large(limit, sum(choice.size or 0 for choice in choices))
+            raise JobError(
+                Code.TOO_LARGE, f"larger than {limit} bytes by what the site says", sentence=sentence
+            )
         if self.limits.room is not None and formats.known_too_large(choices, self.limits.room):
             raise JobError(Code.DISK_FULL, f"larger than the {self.limits.room} bytes that are free")
         return downloads.fetch_all(self.ydl, self.info, choices, self.work_dir, self.wire)

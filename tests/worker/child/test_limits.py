@@ -53,8 +53,11 @@ async def test_the_byte_cap_holds_for_dash(
 async def test_a_known_size_is_refused_before_a_byte_is_fetched(
     server: ChildServer, limits: MakeLimits, tmp_path: Path, site: MediaSite
 ) -> None:
-    code = await fail(server, limits(max_bytes=50_000), tmp_path, site.url("/tube/video"))
-    assert code is Code.TOO_LARGE
+    with pytest.raises(JobError, match="too_large") as failure:
+        async with server.open(tmp_path, limits(max_bytes=100_000)) as child:
+            await child.probe(site.url("/tube/video"))
+            await child.download(Options(), lambda _: None)
+    assert failure.value.sentence.endswith("and I may fetch 0.0001 GB at most.")
     assert list(tmp_path.iterdir()) == []
 
 

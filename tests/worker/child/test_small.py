@@ -13,6 +13,7 @@ from worker.child import extras, proxy, resuming
 from worker.child.abort import TRIPWIRE, Abort
 from worker.child.budget import Budget
 from worker.child.downloads import file_name, looks_like_page
+from worker.child.failures import explain
 from worker.child.formats import Choice
 from worker.child.progress import Meter
 
@@ -113,6 +114,24 @@ def test_a_budget_stops_whoever_reads_too_much() -> None:
     finally:
         TRIPWIRE.reset()
     assert abort.value.code is Code.TOO_LARGE
+
+
+def test_who_is_stopped_for_the_size_reads_the_limit_and_the_size_where_it_is_known() -> None:
+    budget = Budget(5 * 10**9, lambda count: None)
+    try:
+        with pytest.raises(Abort) as declared:
+            budget.expect(10_737_418_240)
+        with pytest.raises(Abort) as again:  # of another thread
+            budget.add(1)
+        TRIPWIRE.reset()
+        with pytest.raises(Abort) as counted:
+            budget.add(5 * 10**9 + 1)
+    finally:
+        TRIPWIRE.reset()
+    known, unknown = explain(declared.value).sentence, explain(counted.value).sentence
+    assert known == explain(again.value).sentence
+    assert known == "This file has about 10.7 GB, and I may fetch 5 GB at most."
+    assert unknown == "This file is larger than the 5 GB that I may fetch."
 
 
 def note(folder: Path, part: int | None, noted: object) -> Path:
