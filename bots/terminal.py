@@ -12,7 +12,7 @@ from rich.text import Text
 
 from shared.chat.words import describe, facts, share, stage_words, time_words
 from shared.models import Artifact, JobState
-from shared.results import JobView
+from shared.results import ArtifactView, JobView
 from shared.storage import Storage
 
 BAR_WIDTH = 24
@@ -95,10 +95,16 @@ def print_result(view: JobView, console: Console) -> None:
     if view.note:
         say(console, view.note)
     for artifact in view.artifacts:
-        say(console, f"  {describe(artifact)}")
+        say(console, f"  {describe(artifact)}{_own_length(artifact, view)}")
         if artifact.url:
             # unbroken in a terminal too: what is copied from it must be the whole link
             console.print(Text(f"    {artifact.url}", style="cyan"), soft_wrap=True)
+
+
+def _own_length(artifact: ArtifactView, view: JobView) -> str:
+    """How long a file is that is not as long as the whole: that of a clip."""
+    own, whole = artifact.duration_seconds, view.duration_seconds
+    return f" · {time_words(own)}" if own and whole and abs(own - whole) > 1 else ""
 
 
 async def save_files(artifacts: Sequence[Artifact], storage: Storage, folder: Path) -> AsyncIterator[Path]:

@@ -24,6 +24,12 @@ def main_artifact(view: JobView) -> ArtifactView | None:
     return min(kept, key=lambda each: ranked[ArtifactKind(each.kind)], default=None)
 
 
+def length_of(view: JobView) -> float | None:
+    """Seconds of what was asked for: a clip is shorter than the whole. None where nobody knows."""
+    main = main_artifact(view)
+    return (main and main.duration_seconds) or view.duration_seconds
+
+
 def written(view: JobView) -> list[ArtifactView]:
     """The transcripts and captions that are still kept."""
     return [each for each in view.artifacts if each.kind in WRITTEN and each.url]

@@ -29,6 +29,11 @@ JOB = JobView(
     starts_in=None, retry_in=None, title=None, duration_seconds=None, note=None, artifacts=(),
     offers=None, error=None,
 )  # fmt: skip
+CAPTIONS = ArtifactView(
+    id=UUID(int=2), kind=ArtifactKind.CAPTIONS, format="srt", language="en", source="manual", height=None,
+    duration_seconds=None, file_name="f.srt", size_bytes=314, sha256="0" * 64,
+    url="https://h.example/" + "x" * 200, download_url=None, expires_at=None,
+)  # fmt: skip
 FULL = {"done": 412_300_000, "total": 1_520_000_000, "speed": 10_400_000, "eta": 3725}
 
 
@@ -129,21 +134,27 @@ def test_nothing_is_broken_into_lines_where_no_terminal_is() -> None:
 
 def test_the_result_names_what_was_delivered_and_keeps_links_whole() -> None:
     out = io.StringIO()
-    captions = ArtifactView(
-        id=UUID(int=2), kind=ArtifactKind.CAPTIONS, format="srt", language="en", source="manual", height=None,
-        duration_seconds=None, file_name="f.srt", size_bytes=314, sha256="0" * 64,
-        url="https://h.example/" + "x" * 200, download_url=None, expires_at=None,
-    )  # fmt: skip
     done = job(
         state=JobState.DONE,
         title="A\x1b[31m film",
         duration_seconds=80.0,
         note="First of 3.",
-        artifacts=(captions,),
+        artifacts=(CAPTIONS,),
     )
     print_result(done, Console(file=out, width=40, force_terminal=True, no_color=True, highlight=False))
     assert "captions · srt · en, manual · 314 B" in out.getvalue() and "A [31m film (1:20)" in out.getvalue()
-    assert captions.url in out.getvalue()
+    assert CAPTIONS.url is not None and CAPTIONS.url in out.getvalue()
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(45.02, " · 0:45"), (80.4, ""), (None, "")])
+def test_a_clip_is_told_by_its_own_length(seconds: float | None, words: str) -> None:
+    out = io.StringIO()
+    film = CAPTIONS.model_copy(
+        update={"kind": ArtifactKind.VIDEO, "format": "mkv", "language": None, "duration_seconds": seconds}
+    )
+    done = job(state=JobState.DONE, title="A film", duration_seconds=80.0, artifacts=(film,))
+    print_result(done, Console(file=out, width=80))
+    assert out.getvalue().splitlines()[:2] == ["A film (1:20)", f"  video · mkv · 314 B{words}"]
 
 
 async def test_saving_never_overwrites(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ A button's `action_id` is a word and the request's id: `cancel:<hex>`, `retry:<h
 from uuid import UUID
 
 from shared.chat.choices import choices
-from shared.chat.files import PLAYED, WRITTEN, is_linkable, main_artifact, written
+from shared.chat.files import PLAYED, WRITTEN, is_linkable, length_of, main_artifact, written
 from shared.chat.slack.blocks import (
     MAX_CONTEXT,
     MAX_FALLBACK,
@@ -107,8 +107,8 @@ def _small(view: JobView, request_id: UUID) -> Block:
         if view.starts_in:
             words.append(f"starts in about {soon_words(view.starts_in)}")
     elif view.state is JobState.DONE:
-        if view.duration_seconds:
-            words.append(time_words(view.duration_seconds))
+        if seconds := length_of(view):
+            words.append(time_words(seconds))
         if (main := main_artifact(view)) and main.expires_at and view.offers is None:
             words.append(f"links work until {moment(main.expires_at)}")
             return context(markup(" · ".join(words)))

@@ -21,7 +21,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import delete, select
 
-from shared.chat.files import PLAYED, written
+from shared.chat.files import PLAYED, length_of, written
 from shared.chat.slack.blocks import Message
 from shared.chat.slack.errors import code_of
 from shared.chat.slack.files import Place, read_beginning, send_bytes, show_files
@@ -153,7 +153,7 @@ class Sharing:
                 lines = first_words(await read_beginning(path, BEGINNING))
         return summary(
             view.title or "",
-            view.duration_seconds,
+            length_of(view),
             [Track(each.language, each.source) for each in files],
             chapters_of(job.media or {}, job.options.get("clip")),
             view.watch_url,

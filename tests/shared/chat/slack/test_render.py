@@ -113,6 +113,11 @@ def test_a_result_shows_the_picture_what_came_and_how_to_get_it() -> None:
     assert actions(told)["Share transcript"] == f"share:{HEX}"
 
 
+def test_a_clip_is_told_by_its_own_length() -> None:
+    clip = VIDEO.model_copy(update={"duration_seconds": 45.02})
+    assert "· 0:45 ·" in shown(status(a_view(JobState.DONE, artifacts=(clip,), duration_seconds=83), ID))
+
+
 def test_a_transcript_alone_can_be_read_saved_and_shared() -> None:
     told = status(a_view(JobState.DONE, artifacts=(SRT, TXT), watch_url="https://ferry.example/w/token"), ID)
     found = {each["text"]["text"]: each.get("url") for each in buttons(told)}
