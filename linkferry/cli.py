@@ -34,6 +34,7 @@ app.add_typer(storage_app, name="storage")
 BROKEN = 1
 MISCONFIGURED = 2
 INTERRUPTED = 130  # what shells report for Ctrl-C
+SUBS = "Caption languages: en,de; translated: 'en to spanish'; what is heard: speech."
 DATABASES = ("sqlite+aiosqlite://", "postgresql+asyncpg://")
 
 
@@ -102,7 +103,7 @@ def get(
     quality: Annotated[Quality, typer.Option(help="This height, or the best below it.")] = Quality.P1080,
     media_format: Annotated[MediaFormat, typer.Option("--format", help="The container.")] = MediaFormat.MP4,
     clip: Annotated[str | None, typer.Option(help="A part only, such as 1:20-2:05.")] = None,
-    subs: Annotated[str | None, typer.Option(help="Caption languages, such as en,de.")] = None,
+    subs: Annotated[str | None, typer.Option(help=SUBS)] = None,
     output: Annotated[Path | None, typer.Option(help="Also put the files into this folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

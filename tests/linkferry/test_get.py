@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from linkferry.carry import Asked, read
+from linkferry.cli import SUBS
 from shared.errors import Code, CommandError, JobError
 from shared.options import Clip, MediaFormat, Quality
 from tests.linkferry.conftest import Home, finish, until
@@ -33,6 +34,19 @@ def test_the_options_mean_what_they_mean_in_a_chat() -> None:
     assert (command.options.quality, command.options.format) == (Quality.P720, MediaFormat.MKV)
     assert command.options.clip == Clip(start=80, end=125)
     assert command.options.languages == ("en", "de")
+
+
+@pytest.mark.parametrize(
+    ("subs", "options"),
+    [
+        ("en to spanish", {"languages": ("en",), "translate_to": "es"}),
+        ("speech", {"languages": ("orig",), "speech": True}),
+    ],
+)
+def test_what_the_help_says_of_subs_is_so(subs: str, options: dict[str, object]) -> None:
+    assert subs in SUBS
+    chosen = read(asked("https://a.example/x", subs=subs)).options.model_dump()
+    assert chosen | options == chosen
 
 
 @pytest.mark.parametrize(
