@@ -43,9 +43,9 @@ async def list_jobs(settings: Settings, state: JobState | None, limit: int) -> i
 
 
 def _words(job: Job) -> str:
-    """What it is, where it is and why it is so. A terminal may wrap the line, but nothing else breaks it."""
+    """What it is, where, and why it is not done. A terminal may wrap the line, but nothing else breaks it."""
     what = plain(job.title or job.link)
-    more: list[str] = [job.error_code] if job.error_code else []
+    more: list[str] = [job.error_code] if job.error_code and job.state is not JobState.DONE else []
     if job.state is JobState.RUNNING and job.worker:
         more.append(f"at {plain(job.worker)}")
     return "  ".join([what if len(what) <= LONGEST_WORDS else what[: LONGEST_WORDS - 1] + "…", *more])

@@ -87,6 +87,16 @@ async def test_the_list_names_state_tries_reason_and_link(
     assert oldest.split()[-2:] == ["https://a.example/1", "private"]
 
 
+async def test_the_list_says_of_a_job_that_is_done_no_longer_why_an_earlier_try_failed(
+    database: Database, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await failed_job(database)
+    async with database.write() as session:
+        await session.execute(update(Job).values(state=JobState.DONE))
+    await operate.list_jobs(settings, None, 20)
+    assert capsys.readouterr().out.split()[-1] == "https://a.example/1"
+
+
 async def test_the_list_is_filtered_and_limited(
     database: Database, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
