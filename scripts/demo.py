@@ -48,6 +48,7 @@ def main() -> int:
     HOME.mkdir(parents=True)
     try:
         print(f"Proven: {journey()}")
+        print(f"The links ended with the demo; what they brought is in {HOME.relative_to(ROOT)}.")
     except DemoError as error:
         print_log_tails()
         print(f"The demo failed: {error}")
@@ -113,6 +114,7 @@ def get(link: str, environment: dict[str, str]) -> Json:
 
 def fetch_artifacts(artifacts: list[Json]) -> dict[str, list[Path]]:
     """Fetch every signed link, and check each file against the size and the SHA-256 that were promised."""
+    print("What its JSON names, fetched through the signed links:")
     files: dict[str, list[Path]] = {}
     for artifact in artifacts:
         kind, url = artifact["kind"], artifact["url"]
