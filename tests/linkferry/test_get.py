@@ -117,7 +117,9 @@ def test_a_failed_job_is_one_sentence_and_exit_1(home: Home, site: MediaSite) ->
     assert done.json["error"]["message"].startswith("The site says there is nothing")
     large = home.run("get", site.url("/big/30MB.mp4?n=1"), MAX_FILE_SIZE_GB="0.004")
     assert (large.code, large.out) == (1, "")
-    assert large.err.splitlines()[-1].startswith("This file is larger than I may fetch.")
+    assert large.err.splitlines()[-1].startswith(
+        "This file has about 0.03 GB, and I may fetch 0.004 GB at most."
+    )
 
 
 def test_a_folder_that_cannot_be_written_is_said_before_anything_is_fetched(
