@@ -9,9 +9,13 @@ def main() -> None:
         from linkferry.alive import answer
 
         answer(ready="--ready" in sys.argv)
-    from linkferry.cli import main as command_line
+    try:
+        from linkferry.cli import main as command_line
 
-    command_line()
+        command_line()
+    except KeyboardInterrupt:  # so early that there is no command line yet
+        sys.stderr.write("Cancelled.\n")
+        sys.exit(130)
 
 
 if __name__ == "__main__":

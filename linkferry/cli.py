@@ -3,6 +3,9 @@
 Each command imports what it needs by itself: `--help` must not wait for a web framework or a database.
 """
 
+import os
+import select
+import signal
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 from uuid import UUID
 
 import typer
+from typer.core import TyperGroup
 
 from shared.errors import ConfigError
 from shared.options import MediaFormat, Quality
@@ -19,7 +23,21 @@ from shared.tracing import end_tracing, set_up_tracing
 if TYPE_CHECKING:
     from shared.settings import Settings
 
+
+class Commands(TyperGroup):
+    """Says the one word also when Ctrl-C comes so early that a command still imports."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # the caller makes it exit code 130
+            typer.echo("Cancelled.", err=True)
+            raise
+
+
 app = typer.Typer(
+    cls=Commands,
     help="Send a link; Linkferry carries back the video, the audio or the transcript.",
     no_args_is_help=True,
     add_completion=False,
@@ -33,7 +51,6 @@ app.add_typer(storage_app, name="storage")
 
 BROKEN = 1
 MISCONFIGURED = 2
-INTERRUPTED = 130  # what shells report for Ctrl-C
 SUBS = "Caption languages: en,de; translated: 'en to spanish'; what is heard: speech."
 DATABASES = ("sqlite+aiosqlite://", "postgresql+asyncpg://")
 
@@ -286,12 +303,22 @@ def finish(
     try:
         sys.exit((run or asyncio.run)(command()))
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and nobody_reads():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to be flushed
+            sys.exit(128 + signal.SIGPIPE)
         if mistake := config_error(error):
             raise mistake from error
         logging.getLogger("linkferry").critical("ended by an error", exc_info=error)
         sys.exit(BROKEN)
     finally:
         end_tracing()
+
+
+def nobody_reads() -> bool:
+    """Whether whoever read our output has had enough, as `head` has."""
+    pipe = select.poll()
+    pipe.register(sys.stdout, 0)
+    return any(event & select.POLLERR for _, event in pipe.poll(0))
 
 
 def config_error(error: BaseException) -> ConfigError | None:
@@ -313,5 +340,3 @@ def main() -> None:
     except ConfigError as error:
         complain(str(error))
         sys.exit(MISCONFIGURED)
-    except KeyboardInterrupt:  # so early that nothing had begun
-        sys.exit(INTERRUPTED)

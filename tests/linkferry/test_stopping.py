@@ -9,7 +9,9 @@ import subprocess
 import time
 
 import pytest
+from typer.testing import CliRunner
 
+from linkferry import cli
 from tests.linkferry.conftest import COMMAND, Home, children, ended, finish, until
 from tests.site.server import MediaSite
 
@@ -36,6 +38,23 @@ def test_get_cancels_its_job_and_says_one_word(home: Home, site: MediaSite, numb
     assert (done.code, done.json["state"], done.json["error"]["code"]) == (130, "cancelled", "cancelled")
     assert done.err.splitlines()[-1] == "Cancelled."
     assert states(home) == ["cancelled"] and ended(family)
+
+
+def test_ctrl_c_says_the_word_also_before_a_command_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "load_settings", interrupt)
+    early = CliRunner().invoke(cli.app, ["jobs", "list"])
+    assert (early.exit_code, early.stderr) == (130, "Cancelled.\n")
+
+
+def test_who_reads_no_further_than_the_head_is_told_nothing(home: Home) -> None:
+    process = home.start("jobs", "list")
+    assert process.stdout
+    process.stdout.close()
+    assert process.stderr
+    assert (process.wait(60), process.stderr.read()) == (141, "")
 
 
 def test_the_second_ctrl_c_leaves_at_once_and_takes_the_children_along(home: Home, site: MediaSite) -> None:
