@@ -25,7 +25,7 @@ from shared.beside import beside
 from shared.errors import Code, CommandError, ConfigError, JobError
 from shared.ids import new_id
 from shared.link import MAX_LENGTH, parse_link
-from shared.lock import worker_lock
+from shared.lock import GET, lock_holder, worker_lock
 from shared.models import JobState
 from shared.options import MediaFormat, Quality
 from shared.results import JobView
@@ -35,6 +35,8 @@ from shared.storage import StorageError
 FAILED = 1
 CANCELLED = 130
 TAKE_OVER_INTERVAL = 1.0  # seconds between two looks whether the other process still carries jobs
+COMES_BACK = 30.0  # seconds that a service which stopped has to start again
+STOPPED = f"The service has stopped; I carry on by myself if it is not back in {COMES_BACK:.0f} s."
 # Seconds between two looks at a job that another process carries. Longer than the pause between two events of
 # our own worker, which know more than the job's row: looking in between would make the line jump back.
 FOLLOW_INTERVAL = 0.7
@@ -125,7 +127,7 @@ async def _submit(parts: Parts, command: Get, origin: Origin) -> Submitted:
 
 async def _until_done(parts: Parts, submitted: Submitted, person: Console) -> JobView | None:
     """Show the job until it ends, and see to it that somebody carries it. Cancelled, it cancels the job."""
-    async with _carried(parts):
+    async with _carried(parts, person):
         try:
             return await show_progress(parts.follower.follow(submitted.job_id, FOLLOW_INTERVAL), person)
         except asyncio.CancelledError:
@@ -147,16 +149,28 @@ async def _cancel(parts: Parts, submitted: Submitted) -> None:
 
 
 @asynccontextmanager
-async def _carried(parts: Parts) -> AsyncIterator[None]:
+async def _carried(parts: Parts, person: Console) -> AsyncIterator[None]:
     """See to it that somebody works: the process that holds the data folder, or else this one.
 
-    When the other process ends while we wait, this one takes over. With a broker, any live worker will do.
+    When the other process ends while we wait, this one takes over; from a service only if it stays away, as
+    whoever takes over carries everybody's jobs, with its own settings. With a broker, any live worker does.
     """
+    folder, clock = parts.settings.data_dir, asyncio.get_running_loop().time
 
     async def carry_when_nobody_does() -> None:
+        patient_until, told = clock(), True
         while True:
-            with worker_lock(parts.settings.data_dir) as held:
-                if held and not await _is_carried_elsewhere(parts):
+            with worker_lock(folder, GET) as held:
+                if held:
+                    is_service = await _is_carried_elsewhere(parts)
+                else:
+                    is_service = not lock_holder(folder).startswith(GET)  # another `get` ends with its job
+                if is_service:
+                    patient_until, told = clock() + COMES_BACK, False
+                elif held and not told:
+                    say(person, STOPPED)
+                    told = True
+                if held and clock() >= patient_until:
                     async with running_worker(parts):
                         await asyncio.Event().wait()
             await asyncio.sleep(TAKE_OVER_INTERVAL)

@@ -21,7 +21,7 @@ from shared.beside import beside
 from shared.chat import MessageClient
 from shared.errors import ConfigError
 from shared.health import NEEDS
-from shared.lock import worker_lock
+from shared.lock import GET, lock_holder, worker_lock
 from shared.monitor import Monitor
 from shared.settings import Settings
 from worker.room import make_room
@@ -29,6 +29,7 @@ from worker.room import make_room
 log = logging.getLogger(__name__)
 
 GRACE = 3  # seconds that running answers have once the process is asked to stop
+LOOK_INTERVAL = 0.2  # seconds between two looks whether a `get` is done; shorter than another `get` takes
 MAX_MESSAGE = 64 * 1024  # bytes of one WebSocket message; watchers have nothing to say
 
 
@@ -63,7 +64,8 @@ async def _run(
         async with AsyncExitStack() as stack:
             stack.enter_context(stop_on_signal(lambda: me and me.cancel()))
             if with_worker and settings.is_embedded:
-                _hold(stack, settings)
+                command = "linkferry up" if with_web else "linkferry worker"
+                await stack.enter_async_context(_holding_folder(settings, command))
                 await asyncio.to_thread(make_room, settings)
             # The port comes first: when somebody else has it, nothing has been started that has to end.
             sockets = stack.enter_context(listening(settings)) if with_web else []
@@ -89,12 +91,27 @@ async def _run(
     return 0
 
 
-def _hold(stack: AsyncExitStack, settings: Settings) -> None:
-    if not stack.enter_context(worker_lock(settings.data_dir)):
-        raise ConfigError(
-            f"Another linkferry carries jobs in {settings.data_dir.resolve()}; stop it first, "
-            "or set LINKFERRY_QUEUE_URL to a RabbitMQ server to run more than one."
-        )
+@asynccontextmanager
+async def _holding_folder(settings: Settings, command: str) -> AsyncIterator[None]:
+    """Hold the data folder's lock while the block runs. A `get` that has it is waited for: its job ends."""
+    folder, told = settings.data_dir.resolve(), False
+    while True:
+        with worker_lock(folder, command) as held:
+            if held:
+                yield
+                return
+        holder = lock_holder(folder)
+        if not holder.startswith(GET):
+            raise ConfigError(
+                f"Another linkferry carries jobs in {folder}: {holder or 'I cannot tell which'}. "
+                "Stop it first, or set LINKFERRY_QUEUE_URL to a RabbitMQ server to run more than one."
+            )
+        if not told:
+            log.warning(
+                "%s carries a job in %s; I wait until it is done, or somebody stops it", holder, folder
+            )
+            told = True
+        await asyncio.sleep(LOOK_INTERVAL)
 
 
 async def _wait(parts: Parts, *, with_worker: bool) -> None:

@@ -1,16 +1,21 @@
 """`linkferry get`: one link, from the words of the person to the exit code."""
 
+import asyncio
 import hashlib
 import json
 import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from linkferry import carry
 from linkferry.carry import Asked, read
 from linkferry.cli import SUBS
 from shared.errors import Code, CommandError, JobError
+from shared.lock import worker_lock
 from shared.options import Clip, MediaFormat, Quality
+from shared.settings import Settings
 from tests.linkferry.conftest import Home, finish, until
 from tests.site.server import MediaSite
 
@@ -144,21 +149,58 @@ def test_two_at_once_without_a_service_share_one_download(home: Home, site: Medi
 
 
 @pytest.mark.slow
-def test_a_service_carries_it_and_when_it_ends_the_command_takes_over(home: Home, site: MediaSite) -> None:
+def test_a_service_carries_it_and_when_it_starts_anew_it_goes_on(home: Home, site: MediaSite) -> None:
     service = home.service("up")
     quick = home.run("get", site.url("/watch/sample"), "--json")
     assert quick.code == 0 and "neither does now" not in quick.err
 
     link = site.url("/fault/trickle/media/slowstart.mp4?rate=350000")
-    following = home.start("get", link, "--json")
+    following = home.start("get", link, "--json", ALLOWED_ADDRESSES="")  # by itself it could not fetch this
     until(lambda: rows(home, "SELECT state FROM jobs WHERE state = 'running'"))
     service.terminate()
     stopped = finish(service)
     assert stopped.code == 0, stopped.err
+    wait_for_line(following, "The service has stopped")
+    home.service("up")
     done = finish(following)
     assert (done.code, done.json["state"]) == (0, "done")
     lines = [json.loads(line) for line in stopped.err.splitlines()]  # when no terminal reads it
     assert {"job_id", "attempt"} <= {name for line in lines for name in line}
+
+
+def wait_for_line(process: subprocess.Popen[str], words: str) -> None:
+    """Read on stderr until these words come."""
+    assert process.stderr
+    while words not in (line := process.stderr.readline()):
+        assert line, "it ended"
+
+
+@pytest.mark.slow
+async def test_from_a_service_that_stays_away_the_command_takes_over(
+    home: Home, site: MediaSite, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(carry, "COMES_BACK", 1.0)
+    allowed = home.environment["LINKFERRY_ALLOWED_ADDRESSES"]
+    settings = Settings(_env_file=None, data_dir=home.data, allowed_addresses=allowed)  # type: ignore[arg-type]
+    said = ""
+    with worker_lock(home.data, "linkferry up"):
+        getting = asyncio.create_task(carry.get(settings, asked(site.url("/media/sample.mp4"))))
+        async with asyncio.timeout(60):
+            while "Queued" not in said:
+                await asyncio.sleep(0.01)
+                said += capsys.readouterr().err
+    assert await getting == 0
+    assert "The service has stopped" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_up_waits_for_a_command_that_carries_its_link_itself(home: Home, site: MediaSite) -> None:
+    carrying = home.start("get", site.url("/fault/trickle/media/sample.mp4?rate=600000"), "--json")
+    until(lambda: site.hits("/fault/trickle/media/sample.mp4") >= 1)
+    service = home.start("up")
+    wait_for_line(service, f"linkferry get (process {carrying.pid}) carries a job")
+    assert finish(carrying).code == 0
+    until(home.answers)
 
 
 def test_help_names_the_options(home: Home) -> None:

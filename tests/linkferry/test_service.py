@@ -33,9 +33,10 @@ def test_a_port_in_use_is_a_sentence(home: Home, command: str) -> None:
 
 @pytest.mark.slow
 def test_a_second_up_is_told_so(home: Home) -> None:
-    home.service("up")
+    service = home.service("up")
     done = home.run("up")
     assert done.code == 2 and "Another linkferry carries jobs" in done.err
+    assert f": linkferry up (process {service.pid}). Stop it first" in done.err
     doctor = home.run("doctor")
     assert "answers" in doctor.out and "running" in doctor.out
 
