@@ -51,9 +51,15 @@ async def desk(slack: Emulate, tmp_path: Path) -> AsyncIterator[Desk]:
         slack_client_id=slack.client_id, slack_client_secret=slack.client_secret,
     )  # fmt: skip
     async with open_session() as session:
-        there: tuple[Any, Any, Any] = slack, slack.ann, slack.films  # as far as a desk needs them
-        storage = LocalStorage(tmp_path / "files")
-        yield Desk(there[0], session, database, storage, settings, tmp_path, there[1], there[2])
+        there: dict[str, Any] = {"slack": slack, "ann": slack.ann, "channel": slack.films}
+        yield Desk(
+            **there,  # as far as a desk needs them
+            session=session,
+            database=database,
+            storage=LocalStorage(tmp_path / "files"),
+            settings=settings,
+            folder=tmp_path,
+        )
     await database.close()
 
 
