@@ -6,8 +6,8 @@ unexport PYTHONDONTWRITEBYTECODE # it doubles every start
 .DEFAULT_GOAL := help
 .PHONY: help demo run test chaos check lint fmt bench lock
 
-# Two processes share the tests file by file, so that what a file's tests share is started once.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# Processes share the tests file by file, so that what a file's tests share is started once.
+PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' Makefile | while IFS='	' read -r name text; do printf 'make %-6s %s\n' "$$name" "$$text"; done
@@ -22,15 +22,15 @@ run: ## start Linkferry: the web endpoint and the worker in one command
 
 test: ## run every test
 	@scripts/setup.sh test
-	@$(PYTEST)
+	@$(PYTEST) -n 3 # for two processors: many tests wait for what they started
 
 chaos: ## break everything while requests come in, and count; JOBS=500 runs long, SEED=7 repeats a run
 	@scripts/setup.sh test
 	@CHAOS_JOBS=$(JOBS) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest -s -q tests/chaos/test_chaos.py
 
-check: lint ## formatter, linter, types, layers and the fast tests
+check: lint ## formatter, linter, types, layers and the fast tests, in less than a minute
 	@scripts/setup.sh test
-	@$(PYTEST) -q -m "not slow"
+	@$(PYTEST) -n 2 -q -m "not slow"
 
 lint: ## formatter, linter, types and layers
 	@scripts/setup.sh check

@@ -10,32 +10,52 @@ import pytest_asyncio
 from tests.site.server import MediaSite
 from worker.child import ChildServer
 
-PLUGIN = Path(__file__).parent / "site" / "plugin"
+TESTS = Path(__file__).parent
+PLUGIN = TESTS / "site" / "plugin"
 LONG = {"chaos", "processes", "journeys"}  # few tests that take much time
-OTHERS = {"linkferry", "migrations", "monitoring", "infra"}  # start programs, every one of them
+FOLDERS = LONG | {
+    "infra",
+    "linkferry",
+    "migrations",
+    "monitoring",
+    "speech",
+    "translate",
+}  # all of it is slow
 SERVERS = {"browser", "children", "double", "moto", "postgres", "rabbit", "site", "slack", "telegram", "web"}
+PROGRAMS = {"film", "picture", "recording", "sample", "sentence"}  # ffmpeg makes these, and works on them
 SECOND = {"postgresql", "rabbitmq", "s3"}  # what a parameter calls the implementation that needs a server
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import nothing of what `make check` leaves out."""
+    return (config.option.markexpr == "not slow" and is_in(collection_path, FOLDERS)) or None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow whatever starts a server, and put the long tests first.
+    """Mark as slow whatever starts a server or a program, and put the long tests first.
 
     At the end, one of those would leave the other processors idle.
     """
     for item in items:
-        if needs_server(item):
+        if starts_something(item):
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: LONG.isdisjoint(item.path.parts))
+    items.sort(key=lambda item: not is_in(item.path, LONG))
 
 
-def needs_server(item: pytest.Item) -> bool:
+def is_in(path: Path, folders: set[str]) -> bool:
+    """Whether a test is in one of these folders of ours."""
+    return path.is_relative_to(TESTS) and not folders.isdisjoint(path.relative_to(TESTS).parts)
+
+
+def starts_something(item: pytest.Item) -> bool:
     """By the folder, the fixtures and the parameters of a test."""
-    if not (LONG | OTHERS).isdisjoint(item.path.parts):
+    if is_in(item.path, FOLDERS):
         return True
     if not isinstance(item, pytest.Function):
         return False
     params = item.callspec.params.values() if hasattr(item, "callspec") else ()
-    return not SERVERS.isdisjoint(item.fixturenames) or any(value in SECOND for value in map(str, params))
+    is_second = any(value in SECOND for value in map(str, params))
+    return is_second or not (SERVERS | PROGRAMS).isdisjoint(item.fixturenames)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-import migrations
 from bots.follow import Follower
 from bots.herald import Herald
 from shared import jobs
@@ -30,6 +29,7 @@ from shared.settings import Settings
 from tests.journeys.chat import PLATFORM, RecordingChat
 from tests.journeys.service import until
 from tests.shared.conftest import an_artifact, end
+from tests.sqlite import new_database
 
 
 class Chat(RecordingChat):
@@ -187,8 +187,7 @@ async def running(*runs: Any) -> AsyncIterator[None]:
 @asynccontextmanager
 async def open_scene(folder: Path) -> AsyncIterator[Scene]:
     """Everything a herald needs, on an empty database."""
-    database = Database(f"sqlite+aiosqlite:///{folder}/linkferry.db")
-    await migrations.upgrade(database)
+    database = await new_database(folder)
     results = Results(Settings(_env_file=None, data_dir=folder), Links(["k" * 32]))
     follower = Looks(database, EmbeddedQueue(), results, 60)
     follower.held, follower.go = asyncio.Event(), asyncio.Event()

@@ -6,7 +6,6 @@ from uuid import UUID
 
 import pytest
 
-import migrations
 from bots.finder import (
     MORE,
     MOST,
@@ -20,7 +19,6 @@ from bots.finder import (
     visible,
 )
 from bots.follow import Follower
-from shared.database import Database
 from shared.links import Links
 from shared.models import ArtifactKind, JobState
 from shared.queue import EmbeddedQueue
@@ -31,6 +29,7 @@ from shared.search.query import read_query
 from shared.settings import Settings
 from tests.shared.search.conftest import Library, library
 from tests.shared.test_database import plan_of
+from tests.sqlite import new_database
 
 __all__ = ["library"]
 
@@ -75,8 +74,7 @@ async def test_many_moments_and_many_videos_are_cut_and_told_so(finder: Finder, 
 
 async def test_sqlite_begins_with_what_one_may_see(tmp_path: Path) -> None:
     """Not with all that has the words, whoever may see it, nor with all requests of the platform."""
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/linkferry.db")
-    await migrations.upgrade(database)
+    database = await new_database(tmp_path)
     alone = Seeker("telegram", "1", "1", sees_own=True)
     plan = await plan_of(
         database, lambda session: find(session, read_query("budget"), visible(alone), most=1)

@@ -39,6 +39,7 @@ async def test_a_message_that_is_gone_is_left_alone_and_nobody_else_notices(scen
     assert scene.chat.progress == [1, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [Throttled(0.05), ConnectionError("no answer")])
 @pytest.mark.parametrize("message", [None, "m"])
 async def test_a_call_that_failed_is_made_again_with_what_is_true_then(
@@ -65,6 +66,7 @@ async def test_what_is_logged_of_a_call_names_whom_it_was_for(scene: Scene) -> N
     assert told == {"platform": PLATFORM, "request_id": str(request), "job_id": str(job)}
 
 
+@pytest.mark.slow
 async def test_a_chat_that_wants_rest_holds_up_no_other(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ from shared.jobs import Ending, Fence, LeaseLost
 from shared.models import Artifact, ArtifactKind, Base, Job, Request
 from shared.settings import Settings
 from tests.services import PrivatePostgres, postgres
+from tests.sqlite import new_database
 
 __all__ = ["postgres"]
 
@@ -49,9 +50,8 @@ async def connect(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     """Opens the same database, with today's schema, again and again, as processes of their own would."""
     async with AsyncExitStack() as stack:
         if request.param == "sqlite":
-            url = f"sqlite+aiosqlite:///{tmp_path}/linkferry.db"
-            first = Database(url)
-            await migrations.upgrade(first)
+            first = await new_database(tmp_path)
+            url = str(first.engine.url)
             await first.close()
         else:
             url = await emptied(request.getfixturevalue("postgres"))

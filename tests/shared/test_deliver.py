@@ -10,7 +10,6 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, update
 
-import migrations
 import shared.chat.deliver
 from shared import deliveries
 from shared.chat.deliver import Deliverer
@@ -25,6 +24,7 @@ from shared.settings import Settings
 from tests.journeys.chat import PLATFORM, Fault, RecordingChat
 from tests.journeys.service import until
 from tests.shared.conftest import end
+from tests.sqlite import new_database
 from tests.subjects import recorded, subject
 
 
@@ -124,8 +124,7 @@ class Post:
 @pytest.fixture
 async def post(tmp_path: Path) -> AsyncIterator[Post]:
     """Everything a delivery needs, on an empty database."""
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/linkferry.db")
-    await migrations.upgrade(database)
+    database = await new_database(tmp_path)
     chat = StubbornChat()
     results = Results(Settings(_env_file=None, data_dir=tmp_path), Links(["k" * 32]))
     yield Post(database, chat, lambda: Deliverer(database, {PLATFORM: chat}, results))

@@ -58,6 +58,7 @@ def look(
     return Health(settings, database, queue or EmbeddedQueue(), storage, NEEDS[role])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("queue", [BrokenQueue(), SilentQueue()])
 async def test_a_broker_that_is_down_stops_workers_only(
     settings: Settings, database: Database, queue: EmbeddedQueue

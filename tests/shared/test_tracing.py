@@ -195,6 +195,7 @@ def test_a_collector_that_never_answers_holds_up_no_end(monkeypatch: pytest.Monk
         until(lambda: bool(collector.ended()), "nothing was sent, so that there was nothing to wait for")
 
 
+@pytest.mark.slow
 def test_a_collector_that_is_not_there_costs_a_line_now_and_then(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -8,7 +8,6 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import update
 
-import migrations
 from shared import presence
 from shared.database import Database, db_now
 from shared.models import Job, JobState
@@ -18,6 +17,7 @@ from shared.settings import Settings
 from shared.storage import LocalStorage
 from tests.counting import Since
 from tests.shared.conftest import claim, load, make_jobs
+from tests.sqlite import new_database
 from worker.child import ChildServer
 from worker.janitor import Janitor
 from worker.tools import Tools
@@ -32,8 +32,7 @@ async def lose(database: Database, job_id: UUID) -> None:
 @pytest_asyncio.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     """An empty one."""
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/linkferry.db")
-    await migrations.upgrade(database)
+    database = await new_database(tmp_path)
     yield database
     await database.close()
 

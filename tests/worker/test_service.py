@@ -15,7 +15,6 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
-import migrations
 from linkferry.compose import open_parts
 from shared import jobs
 from shared.database import Database
@@ -30,6 +29,7 @@ from tests.journeys.processes import Home, nothing_left, stop
 from tests.journeys.service import Service, job_processes, open_service, settings_for, slowly, submit, until
 from tests.shared.conftest import claim, load, make_job
 from tests.site.server import MediaSite
+from tests.sqlite import new_database
 from worker.child import ChildServer
 from worker.service import Worker
 from worker.supervise import _settle
@@ -100,8 +100,7 @@ class Waiting:
 @pytest_asyncio.fixture(loop_scope="session")
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     """An empty one."""
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/linkferry.db")
-    await migrations.upgrade(database)
+    database = await new_database(tmp_path)
     yield database
     await database.close()
 

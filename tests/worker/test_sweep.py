@@ -10,14 +10,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-import migrations
 import worker.folders
-from shared.database import Database
 from shared.ids import new_id
 from shared.models import Artifact, ArtifactKind, Job, JobState
 from shared.settings import Settings
 from shared.storage import HalfDone, StorageError
 from shared.storage.local import LocalStorage
+from tests.sqlite import new_database
 from worker.folders import own_folder, work_dir
 from worker.sweep import Kind, Leftover, sweep
 from worker.tools import Tools
@@ -26,8 +25,7 @@ from worker.tools import Tools
 @pytest.fixture
 async def tools(tmp_path: Path) -> AsyncIterator[Tools]:
     """An empty database and storage; the janitor needs no children."""
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/linkferry.db")
-    await migrations.upgrade(database)
+    database = await new_database(tmp_path)
     settings = Settings(_env_file=None, data_dir=tmp_path / "data")
     yield Tools(settings, database, LocalStorage(tmp_path / "data" / "files"), None, None)  # type: ignore[arg-type]
     await database.close()

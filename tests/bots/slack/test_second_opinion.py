@@ -13,7 +13,6 @@ import httpx
 import pytest
 import pytest_asyncio
 
-import migrations
 from bots.slack import views
 from bots.slack.http import install_router
 from bots.slack.installing import install_flow
@@ -24,7 +23,6 @@ from shared.chat.slack.chats import chat_id
 from shared.chat.slack.client import EVENT
 from shared.chat.slack.errors import NotInvited
 from shared.chat.slack.web import open_session, web_client
-from shared.database import Database
 from shared.settings import Settings
 from shared.storage import LocalStorage
 from tests.bots.slack.test_http import site
@@ -32,6 +30,7 @@ from tests.bots.slack.test_workspaces import install_link
 from tests.shared.chat.slack.conftest import Desk
 from tests.shared.chat.slack.views import NASTY
 from tests.slack.emulate import REDIRECT, Emulate
+from tests.sqlite import new_database
 
 pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated")  # the SDK's, in aiohttp
 
@@ -44,8 +43,7 @@ async def slack() -> AsyncIterator[Emulate]:
 
 @pytest_asyncio.fixture
 async def desk(slack: Emulate, tmp_path: Path) -> AsyncIterator[Desk]:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/linkferry.db")
-    await migrations.upgrade(database)
+    database = await new_database(tmp_path)
     settings = Settings(
         _env_file=None, data_dir=tmp_path, public_url="https://ferry.test", slack_api_url=slack.api_url,
         slack_client_id=slack.client_id, slack_client_secret=slack.client_secret,

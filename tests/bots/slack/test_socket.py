@@ -66,6 +66,7 @@ async def test_a_connection_that_slack_ends_is_followed_by_another(chat: Chattin
     await chat.channel.shows("Queued")
 
 
+@pytest.mark.slow
 async def test_nothing_is_acknowledged_before_it_is_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,8 @@ import pytest
 from tests.site.server import MediaSite
 from tests.worker.child.conftest import Inside
 
+pytestmark = pytest.mark.slow
+
 HEAD = """
     import json, os, socket, subprocess, sys
     from worker.child import guard

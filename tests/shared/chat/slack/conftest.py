@@ -10,18 +10,17 @@ import aiohttp
 import pytest
 from sqlalchemy import select
 
-import migrations
 from shared.chat.slack.chats import PLATFORM, chat_id
 from shared.chat.slack.client import SlackClient
 from shared.chat.slack.sharing import Sharing
 from shared.chat.slack.web import one_workspace, open_session
-from shared.database import Database
 from shared.models import Artifact, ArtifactKind, Request, Upload
 from shared.settings import Settings
 from shared.storage import LocalStorage
 from tests.shared.chat.archive import Archive
 from tests.slack.double import SlackDouble
 from tests.slack.people import Channel, Person
+from tests.sqlite import new_database
 
 
 @dataclass(kw_only=True)
@@ -70,8 +69,7 @@ class Desk(Archive):
 
 async def open_desk(folder: Path, slack: SlackDouble) -> AsyncIterator[Desk]:
     """Everything that the client needs."""
-    database = Database(f"sqlite+aiosqlite:///{folder}/linkferry.db")
-    await migrations.upgrade(database)
+    database = await new_database(folder)
     settings = Settings(_env_file=None, data_dir=folder, public_url="https://ferry.example")
     async with slack, open_session() as session:
         ann = slack.user("Ann")

@@ -11,14 +11,13 @@ import pytest
 from sqlalchemy import func, select
 from telegram import Bot
 
-import migrations
 from shared.chat.telegram.bot import open_bot
 from shared.chat.telegram.client import TelegramClient
-from shared.database import Database
 from shared.models import Request, Upload
 from shared.settings import Settings
 from shared.storage import LocalStorage
 from tests.shared.chat.archive import Archive
+from tests.sqlite import new_database
 from tests.telegram.call import Call
 from tests.telegram.double import TelegramDouble
 from tests.telegram.people import Chat
@@ -68,8 +67,7 @@ def media_of(call: Call) -> dict[str, Any]:
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     """Everything that the client needs; no rate limits."""
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/linkferry.db")
-    await migrations.upgrade(database)
+    database = await new_database(tmp_path)
     async with TelegramDouble(limits=False) as telegram:
         settings = Settings(
             _env_file=None, data_dir=tmp_path, telegram_token=telegram.token, telegram_api_url=telegram.url,

@@ -14,6 +14,8 @@ from shared.chat.telegram.thumbnails import MOST_BYTES, MOST_SIDE, small_jpeg
 from shared.models import ArtifactKind
 from tests.shared.chat.telegram.conftest import Desk
 
+pytestmark = pytest.mark.slow
+
 
 def picture(path: Path, size: str, source: str = "testsrc2", *options: str) -> Path:
     """A picture as ffmpeg makes it, in the format of its name."""
@@ -65,7 +67,6 @@ async def test_what_is_no_picture_has_none(tmp_path: Path, monkeypatch: pytest.M
     assert await small_jpeg(outside) is None, "a machine without ffmpeg"
 
 
-@pytest.mark.slow
 async def test_a_picture_that_unpacks_to_gigabytes_is_left_alone(tmp_path: Path) -> None:
     assert await small_jpeg(picture(tmp_path / "bomb.png", "7000x7000", "color")) is None
 
