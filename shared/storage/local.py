@@ -154,7 +154,7 @@ class LocalStorage:
             try:
                 _make_folder(target.parent, self._root)
                 source.replace(target)
-            except FileNotFoundError:  # a delete next door took the folder while it was empty
+            except (FileNotFoundError, FileExistsError):  # a delete next door took the empty folder
                 if attempt + 1 == _MOVE_TRIES or not source.exists():
                     raise
             else:
