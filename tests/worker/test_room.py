@@ -113,7 +113,7 @@ async def test_a_job_gives_its_room_back_and_is_carried_once_there_is_some(
     assert view and view.obstacle == f"{FULL.sentence} {FULL.next_step}"
 
     finding = await doctor._disk(service.parts.settings)
-    assert (finding.mark, "No job is taken" in finding.advice) == ("fix", True)
+    assert (finding.mark, "no job is taken" in finding.advice) == ("fix", True)
     waiting = await service.ask("/watch/sample", who="bob")
     disk.clear()
     assert (await service.ended(asked)).state is JobState.DONE
