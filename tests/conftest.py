@@ -13,14 +13,8 @@ from worker.child import ChildServer
 TESTS = Path(__file__).parent
 PLUGIN = TESTS / "site" / "plugin"
 LONG = {"chaos", "processes", "journeys"}  # few tests that take much time
-FOLDERS = LONG | {
-    "infra",
-    "linkferry",
-    "migrations",
-    "monitoring",
-    "speech",
-    "translate",
-}  # all of it is slow
+# Whatever is in these is slow.
+FOLDERS = LONG | {"infra", "linkferry", "migrations", "monitoring", "speech", "translate"}
 SERVERS = {"browser", "children", "double", "moto", "postgres", "rabbit", "site", "slack", "telegram", "web"}
 PROGRAMS = {"film", "picture", "recording", "sample", "sentence"}  # ffmpeg makes these, and works on them
 SECOND = {"postgresql", "rabbitmq", "s3"}  # what a parameter calls the implementation that needs a server
