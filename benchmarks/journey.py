@@ -47,7 +47,7 @@ def main() -> int:
             verdicts = [
                 compare("30 MB file", base, folder, [site.url("/big/30MB.mp4")], rounds, 0.25),
                 compare("ten 2 MB files at once", base, folder, ten(site), rounds, 0.06),
-                compare_at_once(base, folder, ten(site), rounds),
+                compare("  beside commands at once", base, folder, ten(site), rounds, None, at_once),
                 compare(
                     "HLS, 60 segments of 60 ms",
                     base,
@@ -111,25 +111,23 @@ def ten(site: MediaSite) -> list[str]:
     return [site.url(f"/big/2MB.mp4?n={number}") for number in range(10)]
 
 
-def compare(what: str, base: str, folder: Path, links: list[str], rounds: int, aim: float) -> bool:
-    """Our time over that of the commands one after the other; whether it is as small as we aim for."""
-    ratio = race(what, base, folder, links, rounds, in_turn)
-    print(f"   (aim: at most {aim})", flush=True)
-    return ratio <= aim
-
-
-def compare_at_once(base: str, folder: Path, links: list[str], rounds: int) -> bool:
-    """The same with commands that run all at once. There is no aim for it."""
-    race("  beside commands at once", base, folder, links, rounds, at_once)
-    print(flush=True)
-    return True
-
-
 Commands = Callable[[Path, list[str]], None]
 
 
-def race(what: str, base: str, folder: Path, links: list[str], rounds: int, commands: Commands) -> float:
-    """Our time over the commands', as the median of the rounds; every round asks with new addresses."""
+def compare(
+    what: str,
+    base: str,
+    folder: Path,
+    links: list[str],
+    rounds: int,
+    aim: float | None,
+    commands: Commands | None = None,
+) -> bool:
+    """Our time over the commands', as the median of the rounds; whether it is as small as we aim for.
+
+    Every round asks with new addresses. The commands run in turn unless `commands` says otherwise.
+    """
+    commands = commands or in_turn
     ours, theirs = [], []
     for number in range(rounds):
         mark = f"{commands.__name__}-{number}"
@@ -141,10 +139,10 @@ def race(what: str, base: str, folder: Path, links: list[str], rounds: int, comm
     ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
     print(
         f"{what:28} ours {statistics.median(ours):6.2f} s   yt-dlp {statistics.median(theirs):6.2f} s"
-        f"   ratio {ratio:5.3f}",
-        end="",
+        f"   ratio {ratio:5.3f}" + (f"   (aim: at most {aim})" if aim else ""),
+        flush=True,
     )
-    return ratio
+    return aim is None or ratio <= aim
 
 
 def timed(step: object) -> float:
