@@ -68,7 +68,7 @@ async def at(function: Callable[..., Any], *arguments: object) -> Any:
 
 
 async def publish_until_confirmed(queue: Queue, job_id: UUID) -> None:
-    """What the outbox and the janitor do together."""
+    """What the outbox and the janitor do together. Whose confirmation was lost is there twice."""
     async with asyncio.timeout(30):
         while True:
             try:
@@ -103,12 +103,12 @@ async def _has_depth(queue: Queue, depth: int) -> bool:
     return await queue.depth() == depth
 
 
-async def take_all(queue: Queue, wait: float = 0.5) -> list[UUID]:
-    """Take and ack until nothing has come for `wait` seconds."""
-    taken: list[UUID] = []
+async def take_all(queue: Queue, least: int = 0) -> list[UUID]:
+    """Take and ack so many, which must come soon, and whatever else comes before half a second without any."""
+    taken = [await take_one(queue) for _ in range(least)]
     with contextlib.suppress(TimeoutError):
         while True:
-            async with asyncio.timeout(wait):
+            async with asyncio.timeout(0.5):
                 ticket = await queue.take()
             await ticket.ack()
             taken.append(ticket.job_id)

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from shared.errors import ConfigError
-from shared.queue import EmbeddedQueue, open_queue
+from shared.queue import EmbeddedQueue, Queue, open_queue
 from shared.queue.backlog import WATCHER_BACKLOG
 from shared.queue.rabbitmq import RabbitQueue
 from tests.shared.queue.conftest import PLACE, SOON, Connect, depth_becomes, take_all, take_one
@@ -25,7 +25,7 @@ async def test_many_ids_are_published_at_once(connect: Connect) -> None:
     jobs = [uuid4() for _ in range(300)]
     await queue.publish(jobs)
     assert await queue.depth() == 300
-    assert sorted(await take_all(queue)) == sorted(jobs)
+    assert sorted(await take_all(queue, 300)) == sorted(jobs)
 
 
 async def test_nothing_to_publish_is_fine(connect: Connect) -> None:
@@ -48,7 +48,7 @@ async def test_an_acked_ticket_never_comes_again(connect: Connect) -> None:
     await bot.publish([uuid4()])
     await take_one(worker)
     await worker.close()
-    assert await take_all(bot, wait=0.3) == []
+    assert await take_all(bot) == []
 
 
 async def test_a_ticket_given_back_comes_again(connect: Connect) -> None:
@@ -63,7 +63,7 @@ async def test_duplicates_are_two_tickets_and_no_error(connect: Connect) -> None
     queue = await connect()
     job_id = uuid4()
     await queue.publish([job_id, job_id])
-    assert await take_all(queue) == [job_id, job_id]
+    assert await take_all(queue, 2) == [job_id, job_id]
 
 
 async def test_the_place_in_a_trace_comes_with_the_ticket_also_when_it_was_given_back(
@@ -83,8 +83,20 @@ async def test_two_workers_share_and_none_gets_what_the_other_has(connect: Conne
     bot, one, two = await connect(), await connect(), await connect()
     jobs = [uuid4() for _ in range(100)]
     await bot.publish(jobs)
-    taken = await asyncio.gather(take_all(one), take_all(two))
-    assert sorted(taken[0] + taken[1]) == sorted(jobs)
+    taken: list[UUID] = []
+
+    async def work(queue: Queue) -> None:
+        while True:
+            taken.append(await take_one(queue))
+
+    working = [asyncio.create_task(work(queue)) for queue in (one, two)]
+    async with asyncio.timeout(SOON):
+        while len(taken) < 100:
+            await asyncio.sleep(0.02)
+    for task in working:
+        task.cancel()
+    await asyncio.gather(*working, return_exceptions=True)
+    assert sorted(taken) == sorted(jobs)
 
 
 async def test_a_cancelled_take_loses_nothing(connect: Connect) -> None:
@@ -113,7 +125,7 @@ async def test_a_paused_worker_leaves_the_backlog_to_others(connect: Connect) ->
     await bot.publish([uuid4() for _ in range(5)])
     await take_one(busy)
     await busy.pause()
-    assert len(await take_all(idle)) == 4
+    assert len(await take_all(idle, 4)) == 4
 
 
 async def test_the_next_take_ends_a_pause(connect: Connect) -> None:
@@ -142,7 +154,7 @@ async def test_closing_gives_back_what_nobody_took(connect: Connect) -> None:
     first = await take_one(worker)
     await worker.close()
     await depth_becomes(bot, 4)
-    assert sorted([first, *await take_all(bot)]) == sorted(jobs)
+    assert sorted([first, *await take_all(bot, 4)]) == sorted(jobs)
 
 
 async def test_events_reach_every_watcher_of_the_job_and_no_other(connect: Connect) -> None:

@@ -73,7 +73,7 @@ async def test_giving_back_on_a_dead_connection_is_no_error(
     proxy.cut()
     await asyncio.sleep(0.1)
     await ticket.give_back()
-    assert await take_all(worker) == [job_id]
+    assert await take_all(worker, 1) == [job_id]
 
 
 async def test_what_a_killed_worker_held_goes_to_another(
@@ -109,7 +109,7 @@ async def test_a_pause_during_an_outage_holds_after_it(
     await depth_becomes(bot, 4)
     await asyncio.sleep(0.6)
     assert await bot.depth() == 4
-    assert len(await take_all(worker)) == 4
+    assert len(await take_all(worker, 4)) == 4
 
 
 async def test_the_taker_survives_a_deleted_queue(rabbit: PrivateRabbit, connect_rabbit: ConnectTo) -> None:

@@ -3,22 +3,19 @@
 import asyncio
 import os
 import signal
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
-from shared.queue import Queue, QueueUnavailable
-from tests.services import (
-    PrivateRabbit,
-    start_broker,
-    stop_broker,
-)
+from shared.queue import QueueUnavailable
+from tests.services import PrivateRabbit, start_broker, stop_broker
 from tests.shared.queue.conftest import (
     ConnectTo,
     at,
     depth_becomes,
     publish_until_confirmed,
     take_all,
+    take_one,
 )
 
 
@@ -29,24 +26,13 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.queue.amqp.link.ASK_TIMEOUT", 0.5)
 
 
-async def take_in_time(queue: Queue, count: int) -> list[UUID]:
-    """Take and ack so many, across a reconnect."""
-    async with asyncio.timeout(30):
-        taken = []
-        while len(taken) < count:
-            ticket = await queue.take()
-            await ticket.ack()
-            taken.append(ticket.job_id)
-        return taken
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 async def test_a_broker_restart_loses_nothing_and_doubles_nothing_acked(connect_rabbit: ConnectTo) -> None:
     bot, worker = await connect_rabbit(), await connect_rabbit()
     jobs = [uuid4() for _ in range(50)]
     await bot.publish(jobs)
-    acked = await take_in_time(worker, 20)
+    acked = [await take_one(worker) for _ in range(20)]
     await worker.pause()
     await depth_becomes(bot, 30)
     await at(stop_broker)
@@ -55,9 +41,9 @@ async def test_a_broker_restart_loses_nothing_and_doubles_nothing_acked(connect_
             await question()
     await at(start_broker)
     await publish_until_confirmed(bot, late := uuid4())
-    acked += await take_in_time(worker, 31)
-    assert sorted(acked) == sorted([*jobs, late])
-    assert await take_all(worker) == []
+    acked += await take_all(worker, 31)
+    assert late in acked  # perhaps twice
+    assert sorted(job for job in acked if job != late) == sorted(jobs)
 
 
 @pytest.mark.slow
@@ -72,8 +58,7 @@ async def test_confirmed_messages_survive_a_killed_broker(
     await at(rabbit.kill)
     await held.ack()  # too late
     await at(start_broker)
-    assert sorted(await take_in_time(worker, 50)) == sorted(jobs)
-    assert await take_all(worker) == []
+    assert sorted(await take_all(worker, 50)) == sorted(jobs)
 
 
 @pytest.mark.slow
@@ -90,4 +75,5 @@ async def test_a_broker_that_stands_still_and_wakes_up_costs_nothing(
     finally:
         os.killpg(rabbit.process.pid, signal.SIGCONT)
     await publish_until_confirmed(bot, job_id := uuid4())
-    assert job_id in await take_all(worker)
+    while await take_one(worker) != job_id:
+        pass  # what the broker got before it stood still

@@ -113,7 +113,7 @@ async def test_a_connection_cut_while_publishing_raises_and_loses_nothing_confir
         outcomes = await asyncio.gather(*publishing, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [QueueUnavailable] * 20
     assert confirmed
-    assert confirmed <= set(await take_all(reader))
+    assert confirmed <= set(await take_all(reader, len(confirmed)))
 
 
 async def test_publishing_goes_on_after_a_cut(
