@@ -104,7 +104,7 @@ async def _has_depth(queue: Queue, depth: int) -> bool:
 
 
 async def take_all(queue: Queue, least: int = 0) -> list[UUID]:
-    """Take and ack so many, which must come soon, and whatever else comes before half a second without any."""
+    """Take and ack so many, which must come soon, and all else until half a second goes without any."""
     taken = [await take_one(queue) for _ in range(least)]
     with contextlib.suppress(TimeoutError):
         while True:
