@@ -40,12 +40,20 @@ disk_free_limit.absolute = 1MB
 RABBIT_ERLANG = "+S 1:1 +sbwt none -kernel inet_dist_use_interface {127,0,0,1}"
 
 
+_held: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on, and that nobody else is given before a server of ours takes it.
+
+    It stays bound as long as this process lives. That keeps no server out that sets SO_REUSEADDR, as all do.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind((LOOPBACK, 0))
+    _held.append(holder)
+    port: int = holder.getsockname()[1]
+    return port
 
 
 def find_program(name: str, folders: str) -> Path:

@@ -17,6 +17,7 @@ from tests.journeys.chat import RecordingChat
 from tests.journeys.killable import MOMENTS
 from tests.journeys.processes import Home, nothing_left, stop, wait_for_kill
 from tests.journeys.service import settings_for, slowly, submit, until
+from tests.services import free_port
 from tests.site.server import MediaSite
 from worker.sweep import Kind, sweep
 from worker.tools import Tools
@@ -128,9 +129,9 @@ async def test_a_job_that_killed_three_services_is_quarantined_and_the_person_is
 
 
 async def test_linkferry_up_resumes_after_sigterm_and_sigkill_in_the_middle_of_a_download(
-    home: Home, site: MediaSite, unused_tcp_port: int
+    home: Home, site: MediaSite
 ) -> None:
-    up = ("-m", "linkferry", "up")
+    up, port = ("-m", "linkferry", "up"), str(free_port())
     part = "*/*.part"
 
     async def has_bytes() -> bool:
@@ -138,19 +139,19 @@ async def test_linkferry_up_resumes_after_sigterm_and_sigkill_in_the_middle_of_a
 
     async with watching(home, site) as watcher:
         asked = await watcher.ask(slowly(500_000))
-        with home.running(*up, LINKFERRY_PORT=str(unused_tcp_port)) as service:
+        with home.running(*up, LINKFERRY_PORT=port) as service:
             await until(has_bytes)
             assert await asyncio.to_thread(stop, service) == 0
         assert nothing_left(home)
         job = await watcher.job(asked)
         assert (job.state, job.crashes, job.failures, job.run_after) == (JobState.QUEUED, 0, 0, None)
         before = site.bytes_sent
-        with home.running(*up, LINKFERRY_PORT=str(unused_tcp_port)) as service:
+        with home.running(*up, LINKFERRY_PORT=port) as service:
             await until(lambda: _more_than(site, before + 100_000))
             service.send_signal(signal.SIGKILL)
             await asyncio.to_thread(service.wait)
         assert nothing_left(home)
-        with home.running(*up, LINKFERRY_PORT=str(unused_tcp_port)) as service:
+        with home.running(*up, LINKFERRY_PORT=port) as service:
             await until(lambda: _is(watcher, asked, JobState.DONE))
             assert await asyncio.to_thread(stop, service) == 0
         assert (await watcher.job(asked)).crashes == 1

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,18 +13,13 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
+from tests.services import free_port
 from tests.site.server import MediaSite
 
 COMMAND = [sys.executable, "-m", "linkferry"]
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def until(condition: Callable[[], object], seconds: float = 30) -> None:
+def until(condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait until something is so; gives up with an error."""
     end = time.monotonic() + seconds
     while not condition():
@@ -107,7 +101,7 @@ class Done:
 
 def finish(process: subprocess.Popen[str]) -> Done:
     """Wait for the end of a command."""
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     return Done(process.returncode, out, err)
 
 

@@ -15,8 +15,9 @@ import pytest
 
 from linkferry import alive
 from shared.settings import PREFIX, Settings
-from tests.linkferry.conftest import Home, finish, free_port, until
+from tests.linkferry.conftest import Home, finish, until
 from tests.numbers import numbers
+from tests.services import free_port
 
 HEAVY = {"pydantic", "typer", "rich", "fastapi", "sqlalchemy", "asyncio", "shared", "bots", "worker"}
 

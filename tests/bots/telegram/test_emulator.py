@@ -29,7 +29,7 @@ from linkferry.serve import listening
 from shared.chat.telegram.client import NOT_TAKEN
 from shared.settings import Settings
 from tests.bots.telegram.conftest import SECRET, working
-from tests.linkferry.conftest import free_port
+from tests.services import free_port
 from tests.site.server import MediaSite
 from worker.child import ChildServer
 

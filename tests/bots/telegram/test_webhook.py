@@ -20,7 +20,7 @@ from linkferry.compose import Parts, delivering, open_parts
 from linkferry.serve import listening
 from shared.settings import Settings
 from tests.bots.telegram.conftest import SECRET, Chatting, settings_for
-from tests.linkferry.conftest import free_port
+from tests.services import free_port
 from tests.telegram.double import TelegramDouble
 
 LINK = "https://example.com/watch?v=abc123"

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,21 @@ SOON = 30.0  # seconds within which things must happen, on a busy machine too
 
 Connect = Callable[[], Awaitable[Queue]]
 ConnectTo = Callable[..., Awaitable[Queue]]  # RabbitMQ only: also by another address
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever listens begins when the broker knows it, however slow it is: earlier events are lost."""
+    monkeypatch.setattr("shared.queue.amqp.subscriptions.READY_TIMEOUT", SOON)
+
+
+@contextlib.contextmanager
+def impatient() -> Iterator[None]:
+    """While nobody answers, half a second is enough to see that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shared.queue.amqp.publisher.CONFIRM_TIMEOUT", 0.5)
+        patch.setattr("shared.queue.amqp.link.ASK_TIMEOUT", 0.5)
+        yield
 
 
 @pytest.fixture

@@ -13,21 +13,14 @@ from tests.shared.queue.conftest import (
     ConnectTo,
     at,
     depth_becomes,
+    impatient,
     publish_until_confirmed,
     take_all,
     take_one,
 )
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a second is enough to see that nobody answers."""
-    monkeypatch.setattr("shared.queue.amqp.publisher.CONFIRM_TIMEOUT", 0.5)
-    monkeypatch.setattr("shared.queue.amqp.link.ASK_TIMEOUT", 0.5)
-
-
 @pytest.mark.slow
-@pytest.mark.usefixtures("impatient")
 async def test_a_broker_restart_loses_nothing_and_doubles_nothing_acked(connect_rabbit: ConnectTo) -> None:
     bot, worker = await connect_rabbit(), await connect_rabbit()
     jobs = [uuid4() for _ in range(50)]
@@ -37,7 +30,7 @@ async def test_a_broker_restart_loses_nothing_and_doubles_nothing_acked(connect_
     await depth_becomes(bot, 30)
     await at(stop_broker)
     for question in (bot.depth, lambda: bot.publish([uuid4()])):
-        with pytest.raises(QueueUnavailable):
+        with impatient(), pytest.raises(QueueUnavailable):
             await question()
     await at(start_broker)
     await publish_until_confirmed(bot, late := uuid4())
@@ -62,7 +55,6 @@ async def test_confirmed_messages_survive_a_killed_broker(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("impatient")
 async def test_a_broker_that_stands_still_and_wakes_up_costs_nothing(
     rabbit: PrivateRabbit, connect_rabbit: ConnectTo
 ) -> None:
@@ -70,7 +62,7 @@ async def test_a_broker_that_stands_still_and_wakes_up_costs_nothing(
     assert rabbit.process
     os.killpg(rabbit.process.pid, signal.SIGSTOP)
     try:
-        with pytest.raises(QueueUnavailable):
+        with impatient(), pytest.raises(QueueUnavailable):
             await bot.publish([uuid4()])
     finally:
         os.killpg(rabbit.process.pid, signal.SIGCONT)
