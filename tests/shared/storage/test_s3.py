@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,7 +38,7 @@ async def body_of(storage: S3Storage, key: str = KEY) -> bytes:
     link = await storage.external_link(
         key, file_name="f.mp4", content_type="video/mp4", disposition="inline", ttl_seconds=60
     )
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         answer = await client.get(link)
     assert answer.status_code == 200
     return answer.content
@@ -225,7 +226,10 @@ class TestGoingOn:
         process = subprocess.Popen([sys.executable, "-c", program, bucket.name, faulty.url, str(source)])
         while set(part_numbers(faulty)) != {1, 2, 3, 4}:
             await asyncio.sleep(0.01)
-        await asyncio.sleep(0.3)  # the other three have arrived
+        (upload,) = bucket.client.list_multipart_uploads(Bucket=bucket.name)["Uploads"]
+        where = {"Bucket": bucket.name, "Key": FULL, "UploadId": upload["UploadId"]}
+        while len(bucket.client.list_parts(**where).get("Parts", ())) < 3:
+            await asyncio.sleep(0.05)
         process.kill()
         process.wait()
         faulty.heal()
@@ -280,10 +284,14 @@ class TestGoingOn:
     ) -> None:
         content = os.urandom(20 * PART)
         source = make_file(content)
+        goes_on = threading.Event()
+        for _ in range(20):
+            faulty.call(lambda seen: seen.is_part, goes_on.wait)
         task = asyncio.create_task(s3.put(KEY, source))
         while not part_numbers(faulty):
             await asyncio.sleep(0.01)
         task.cancel()
+        asyncio.get_running_loop().call_later(0.1, goes_on.set)  # when it knows
         with pytest.raises(asyncio.CancelledError):
             await task
         await asyncio.to_thread(s3.close)  # its threads have ended
@@ -418,7 +426,7 @@ class TestLinks:
             KEY, file_name="Fähr“mann” 1.mp4", content_type="video/mp4", disposition="inline", ttl_seconds=90
         )
         assert parse_qs(urlsplit(link).query)["X-Amz-Expires"] == ["90"]
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             whole = await client.get(link)
             part = await client.get(link, headers={"range": "bytes=2-4"})
         assert whole.headers["content-type"] == "video/mp4"
