@@ -39,7 +39,7 @@ def safe_file_name(title: str, extension: str, *, max_bytes: int = 180) -> str:
 def content_disposition(disposition: str, name: str) -> str:
     """The header with the name in ASCII for old programs and in UTF-8 for all others (RFC 6266, appendix D).
 
-    `name` must be free of control characters; quotes and what is not ASCII become `_` in the first form.
+    No name can add a header: all but printable ASCII without quotes becomes `_`, and percents in the other.
     """
     # A percent sign would be decoded by some browsers, a backslash is an escape.
     ascii_name = re.sub(r'[^\x20-\x7e]|["\\%]', "_", name)

@@ -8,12 +8,10 @@ Each kind has a salt of its own, so that none is ever taken for the other.
 import re
 import struct
 import time
-import unicodedata
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import PurePosixPath
 from urllib.parse import quote
 from uuid import UUID
 
@@ -24,11 +22,6 @@ from shared.storage.port import Disposition
 
 MAX_TTL = 7 * 86_400
 """The longest a link may live, in seconds; no presigned link of S3 lives longer either."""
-
-MAX_NAME_BYTES = 200
-
-_MAX_SUFFIX = 16
-_JOINER = "\u200d"  # the one invisible character that belongs in names: it holds emoji together
 
 _PAYLOAD = struct.Struct(
     ">16sIB"
@@ -92,13 +85,13 @@ class Links:
         ttl_seconds: int,
         disposition: Disposition = "attachment",
     ) -> str:
-        """A link under `base_url` that lives `ttl_seconds`.
+        """A link under `base_url` that lives `ttl_seconds`. `filename` is one of `safe_file_name`.
 
         Raises:
             ValueError: the link would live longer than 7 days, or not at all.
         """
         token = self._token(self._files, artifact_id, ttl_seconds, _DISPOSITIONS.index(disposition))
-        return f"{base_url.rstrip('/')}/f/{token}/{quote(clean_name(filename), safe='')}"
+        return f"{base_url.rstrip('/')}/f/{token}/{quote(filename, safe='')}"
 
     def watch_url(self, base_url: str, job_id: UUID, ttl_seconds: int) -> str:
         """A link to the watch page of a job. Raises like `url`."""
@@ -144,26 +137,6 @@ class Links:
 def _signer(keys: Sequence[str], salt: bytes) -> Signer:
     # itsdangerous signs with the last key of its list.
     return Signer(list(reversed(keys)), salt=salt, key_derivation="hmac", digest_method=sha256)
-
-
-def clean_name(name: str) -> str:
-    """A file name without what could mislead: separators, control and direction characters, dots in front.
-
-    At most 200 bytes of UTF-8; the suffix stays. Never empty.
-    """
-    kept = "".join(
-        "_" if char in "/\\" else char
-        for char in unicodedata.normalize("NFC", name)
-        if unicodedata.category(char) not in ("Cf", "Cs") or char == _JOINER
-    )
-    # Control characters and line separators are what neither prints nor is a plain space.
-    kept = "".join(char if char.isprintable() or char == _JOINER else " " for char in kept)
-    kept = " ".join(kept.split()).lstrip(". ") or "file"
-    suffix = PurePosixPath(kept).suffix
-    if len(suffix) > _MAX_SUFFIX or not suffix.isascii():
-        suffix = ""
-    stem = kept.removesuffix(suffix).encode()[: MAX_NAME_BYTES - len(suffix)]
-    return stem.decode(errors="ignore").rstrip() + suffix
 
 
 def redact_tokens(text: str) -> str:

@@ -32,7 +32,7 @@ from bots.web.conditional import (
 from bots.web.problems import COMMON_HEADERS, EXPIRED, NOT_FOUND, problem
 from bots.web.sending import FileBody
 from shared.filenames import content_disposition
-from shared.links import LinkClaim, LinkExpired, LinkInvalid, Links, clean_name
+from shared.links import LinkClaim, LinkExpired, LinkInvalid, Links
 from shared.storage import Disposition, Storage
 
 log = logging.getLogger(__name__)
@@ -108,11 +108,10 @@ async def _serve_artifact(
     request: Request, storage: Storage, artifact: ServedFile, claim: LinkClaim
 ) -> Response:
     disposition = shown_as(claim.disposition, artifact.content_type)
-    name = clean_name(artifact.file_name)
     remaining = max(1, claim.expires_at - int(time()))
     link = await storage.external_link(
         artifact.key,
-        file_name=name,
+        file_name=artifact.file_name,
         content_type=artifact.content_type,
         disposition=disposition,
         ttl_seconds=min(remaining, EXTERNAL_TTL),
@@ -120,7 +119,7 @@ async def _serve_artifact(
     headers = {
         **COMMON_HEADERS,
         "content-type": _with_charset(artifact.content_type),
-        "content-disposition": content_disposition(disposition, name),
+        "content-disposition": content_disposition(disposition, artifact.file_name),
         "accept-ranges": "bytes",
     }
     if link is not None:

@@ -246,12 +246,13 @@ async def test_failed_preconditions(site: Site, http: httpx.AsyncClient) -> None
 
 
 async def test_names_are_sent_in_ascii_and_in_utf8(site: Site, http: httpx.AsyncClient) -> None:
-    name = 'Le "Café" 影片 100%\r\nSet-Cookie: a=b \u202e🎬.mp4'
+    name = 'Le "Café" می\u200cخواهم 100%\r\nSet-Cookie: a=b 🎬.mp4'
     artifact_id = site.add(replace(FILM, key="c", file_name=name, size=1), b"x")
-    value = (await http.get(site.path(artifact_id, "attachment"))).headers["content-disposition"]
-    kept = 'Le "Café" 影片 100% Set-Cookie: a=b 🎬.mp4'
-    assert value.startswith('attachment; filename="Le _Caf__ __ 100_ Set-Cookie: a=b _.mp4"; ')
-    assert value.endswith(f"filename*=UTF-8''{quote(kept, safe='')}")
+    headers = (await http.get(site.path(artifact_id, "attachment"))).headers
+    value = headers["content-disposition"]
+    assert value.startswith('attachment; filename="Le _Caf__ ________ 100___Set-Cookie: a=b _.mp4"; ')
+    assert value.endswith(f"filename*=UTF-8''{quote(name, safe='')}")
+    assert "set-cookie" not in headers
 
 
 @pytest.mark.parametrize(
