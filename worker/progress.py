@@ -53,9 +53,12 @@ class Reporter:
         return self
 
     async def __aexit__(self, *exc_info: Any) -> None:
-        async with self.silence:  # a transaction cut short can leave the database locked for a while
+        try:
+            async with self.silence:  # a transaction cut short can leave the database locked for a while
+                pass
+        finally:  # whoever is cancelled while waiting for that must not leave a writer behind
             self.end(exc_info[1])
-        await self._group.__aexit__(*exc_info)
+            await self._group.__aexit__(*exc_info)
 
     def end(self, error: BaseException | None = None) -> None:
         """Write nothing more. `error` is what ended the stage."""

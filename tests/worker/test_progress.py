@@ -101,3 +101,27 @@ async def test_once_ended_nothing_is_written(rows: Rows) -> None:
             reporting.end()
         await asyncio.sleep(0.05)
     assert rows.stages == []
+
+
+async def test_an_attempt_cancelled_while_a_row_is_written_leaves_no_writer_behind(rows: Rows) -> None:
+    told, release = asyncio.Event(), asyncio.Event()
+
+    async def tell(_: UUID, __: dict[str, object]) -> None:
+        told.set()
+
+    async def attempt(reporting: Reporter) -> None:
+        async with reporting:
+            await reporting.enter(Stage.PROBE)
+            await release.wait()
+
+    reporting = reporter(rows, tell)
+    async with reporting.silence:  # as long as the database takes
+        attempting = asyncio.create_task(attempt(reporting))
+        async with asyncio.timeout(30):
+            await told.wait()
+        release.set()
+        await asyncio.sleep(0)  # the attempt waits for the silence
+        attempting.cancel()
+        await asyncio.wait([attempting])
+        assert attempting.cancelled()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
