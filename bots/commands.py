@@ -7,7 +7,7 @@
 """
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bots.option_words import read_get_options, read_subs_options, shown
@@ -83,7 +83,7 @@ _MENTION = re.compile(r"\s*(?:@\w{1,64}|<@\w{1,32}(?:\|[^<>]{0,80})?>)[\s:,]+")
 _JOB = re.compile(r"#?(?P<job>[0-9a-z-]{1,64})", re.IGNORECASE)
 
 
-def parse(text: str, *, extra_schemes: Collection[str] = ()) -> tuple[Command, ...]:
+def parse(text: str) -> tuple[Command, ...]:
     """The commands in a message; several links make several.
 
     Raises `CommandError` when the message is not understood, and `JobError(Code.INVALID_LINK)` when one of
@@ -95,32 +95,32 @@ def parse(text: str, *, extra_schemes: Collection[str] = ()) -> tuple[Command, .
         text = text[mention.end() :]
     match = COMMAND.match(text)
     if match is None:
-        return _plain(scan(text, extra_schemes=extra_schemes), extra_schemes)
+        return _plain(scan(text))
     name, rest = match["name"].lower(), text[match.end() :]
     if name in _WITH_LINK:
-        return _WITH_LINK[name](scan(rest, extra_schemes=extra_schemes), extra_schemes)
+        return _WITH_LINK[name](scan(rest))
     if name in _WITHOUT_LINK:
         return (_WITHOUT_LINK[name](rest),)
     known = ", ".join(f"/{command}" for command in USAGE)
     raise CommandError(f"I do not know the command {shown('/' + name)}; I know {known}.")
 
 
-def _plain(scan: Scan, extra_schemes: Collection[str]) -> tuple[Command, ...]:
+def _plain(scan: Scan) -> tuple[Command, ...]:
     if not scan.links:
         raise CommandError(f"I see no link in that. {HINT}")
-    return tuple(Get(link, Options(), explicit=False) for link in _links(scan, extra_schemes))
+    return tuple(Get(link, Options(), explicit=False) for link in _links(scan))
 
 
-def _get(scan: Scan, extra_schemes: Collection[str]) -> tuple[Command, ...]:
+def _get(scan: Scan) -> tuple[Command, ...]:
     _need_link(scan, "get")
     options = read_get_options(scan.words)
-    return tuple(Get(link, options, explicit=True) for link in _links(scan, extra_schemes))
+    return tuple(Get(link, options, explicit=True) for link in _links(scan))
 
 
-def _subs(scan: Scan, extra_schemes: Collection[str]) -> tuple[Command, ...]:
+def _subs(scan: Scan) -> tuple[Command, ...]:
     _need_link(scan, "subs")
     options = read_subs_options(scan.words)
-    return tuple(Subs(link, options) for link in _links(scan, extra_schemes))
+    return tuple(Subs(link, options) for link in _links(scan))
 
 
 def _need_link(scan: Scan, name: str) -> None:
@@ -128,11 +128,11 @@ def _need_link(scan: Scan, name: str) -> None:
         raise CommandError(f"/{name} needs a link that starts with https://: /{name} {USAGE[name][0]}.")
 
 
-def _links(scan: Scan, extra_schemes: Collection[str]) -> tuple[Link, ...]:
+def _links(scan: Scan) -> tuple[Link, ...]:
     """The links, each once, however they were spelled."""
     if len(scan.links) > MAX_LINKS:
         raise CommandError(f"I take up to {MAX_LINKS} links in one message; this one has {len(scan.links)}.")
-    return tuple(dict.fromkeys(parse_link(link, extra_schemes=extra_schemes) for link in scan.links))
+    return tuple(dict.fromkeys(map(parse_link, scan.links)))
 
 
 def _job(name: str, rest: str) -> str | None:
@@ -155,7 +155,7 @@ def _find(rest: str) -> Find:
     return Find(words)
 
 
-_WITH_LINK: dict[str, Callable[[Scan, Collection[str]], tuple[Command, ...]]] = {"get": _get, "subs": _subs}
+_WITH_LINK: dict[str, Callable[[Scan], tuple[Command, ...]]] = {"get": _get, "subs": _subs}
 _WITHOUT_LINK: dict[str, Callable[[str], Command]] = {
     "status": lambda rest: Status(_job("status", rest)),
     "cancel": lambda rest: Cancel(_job("cancel", rest)),

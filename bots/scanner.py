@@ -4,9 +4,7 @@ Chats decorate links: a full stop after them, brackets around them, Slack's `<ht
 """
 
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cache
 
 # A link ends before these wherever they stand; the wide ones end a sentence in Chinese and Japanese.
 _ENDS = r"\s<>\"`，。、！？；：「」『』《》“”«»"
@@ -15,6 +13,10 @@ _TRAILING = ".,;:!?'*…’\u200b\u200c\u200d\u200e\u200f\u202c\u2060\u2069\ufef
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
 _LONGEST_TRIMMED = 4096  # what is longer is refused anyway
 
+_LINK = re.compile(
+    rf"<(?P<slack>https?://[^|<>\s]+)(?:\|[^<>]*)?>|(?<![a-z0-9+.-])(?P<plain>https?://[^{_ENDS}]+)",
+    re.IGNORECASE,
+)
 _WITHOUT_SCHEME = re.compile(r"(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,63}/\S+", re.IGNORECASE)
 _OTHER_SCHEME = re.compile(
     r"[a-z][a-z0-9+.-]{0,30}://\S+|(?:javascript|vbscript|data|file|blob|magnet):\S+", re.IGNORECASE
@@ -29,7 +31,7 @@ class Scan:
     words: tuple[str, ...]
 
 
-def scan(text: str, *, extra_schemes: Collection[str] = ()) -> Scan:
+def scan(text: str) -> Scan:
     """Take `text` apart. Without any http link, `youtu.be/x` and `ftp://x` count as links too.
 
     Nothing is validated: that is `shared.link.parse_link`, which says in words what is wrong with `ftp:`.
@@ -37,7 +39,7 @@ def scan(text: str, *, extra_schemes: Collection[str] = ()) -> Scan:
     links: list[str] = []
     rest: list[str] = []
     position = 0
-    for match in _pattern(tuple(extra_schemes)).finditer(text):
+    for match in _LINK.finditer(text):
         rest.append(text[position : match.start()])
         position = match.end()
         slack = match["slack"]
@@ -48,15 +50,6 @@ def scan(text: str, *, extra_schemes: Collection[str] = ()) -> Scan:
         links = [_with_scheme(word) for word in words if _is_almost_a_link(word)]
         words = [word for word in words if not _is_almost_a_link(word)]
     return Scan(tuple(dict.fromkeys(links)), tuple(words))
-
-
-@cache
-def _pattern(extra_schemes: tuple[str, ...]) -> re.Pattern[str]:
-    start = "|".join(["https?://", *(re.escape(f"{scheme}:") for scheme in extra_schemes)])
-    return re.compile(
-        rf"<(?P<slack>(?:{start})[^|<>\s]+)(?:\|[^<>]*)?>|(?<![a-z0-9+.-])(?P<plain>(?:{start})[^{_ENDS}]+)",
-        re.IGNORECASE,
-    )
 
 
 def _unescape(link: str) -> str:

@@ -9,7 +9,6 @@ import ipaddress
 import json
 import re
 import unicodedata
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NoReturn
 from urllib.parse import SplitResult, quote, urlsplit
@@ -69,20 +68,17 @@ class Link:
     site: str
 
 
-def parse_link(text: str, *, extra_schemes: Collection[str] = ()) -> Link:
+def parse_link(text: str) -> Link:
     """The link in `text`, in its canonical spelling.
 
-    Dropped: the fragment, tracking parameters, a default port. `extra_schemes` (such as `ferrytest`) pass
-    with their text unchanged. Raises `JobError(Code.INVALID_LINK)`; the detail never repeats the link.
+    Dropped: the fragment, tracking parameters, a default port. Raises `JobError(Code.INVALID_LINK)`; the
+    detail never repeats the link.
     """
     if len(text) > MAX_LENGTH:
         _refuse(f"longer than {MAX_LENGTH} characters")
     text = text.strip()
     if any(_is_forbidden(character) for character in text):
         _refuse("whitespace, control or invisible characters", sentence=IMPURE if "://" in text else None)
-    scheme, colon, rest = text.partition(":")
-    if colon and rest and scheme.lower() in extra_schemes:
-        return Link(f"{scheme.lower()}:{rest}", scheme.lower())
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port

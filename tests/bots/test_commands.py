@@ -94,11 +94,6 @@ def test_words_around_a_plain_link_change_nothing() -> None:
     assert parse(f"--exec rm {LINK} 720p /get") == plain(LINK)
 
 
-def test_extra_schemes_count_as_links_when_asked_for() -> None:
-    (command,) = parse("/get ferrytest:abc 720p", extra_schemes=("ferrytest",))
-    assert isinstance(command, Get) and command.link.url == "ferrytest:abc"
-
-
 # --- /get
 
 

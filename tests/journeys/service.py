@@ -117,7 +117,7 @@ class Service:
 
 async def submit(parts: Parts, site: MediaSite, link: str, who: str = "ann", **options: Any) -> Submitted:
     """What a chat's handler does with a link."""
-    parsed = parse_link(site.url(link) if link.startswith("/") else link, extra_schemes=("ferrytest",))
+    parsed = parse_link(site.url(link) if link.startswith("/") else link)
     origin = Origin(PLATFORM, f"chat of {who}", who, str(new_id()))
     return await parts.intake.submit(parsed, Options(**options), origin)
 

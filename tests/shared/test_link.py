@@ -157,11 +157,6 @@ def test_an_at_sign_in_the_path_is_no_password() -> None:
     assert parse_link("https://www.tiktok.com/@ann/video/1").url == "https://www.tiktok.com/@ann/video/1"
 
 
-def test_extra_schemes_pass_only_when_asked_for() -> None:
-    link = parse_link("FerryTest:abc?x=1", extra_schemes=("ferrytest",))
-    assert link == Link("ferrytest:abc?x=1", "ferrytest")
-
-
 def test_ten_megabytes_are_refused() -> None:
     with pytest.raises(JobError):
         parse_link("https://example.com/" + "a" * 10_000_000)
