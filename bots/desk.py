@@ -36,6 +36,10 @@ class Refused(LinkferryError):
     """No, and why: one sentence for the person."""
 
 
+class NotAllowed(Refused):
+    """Not to this person; an admin of the chat may be told yes."""
+
+
 @dataclass(frozen=True)
 class Asker:
     """Who speaks, and where. `reply_to` is the message that asks; `is_admin`: may act for others here.
@@ -156,10 +160,10 @@ class Desk:
         return await self._asked(mine.order_by(Request.id.desc()).limit(RECENT))
 
     async def by_name(self, name: str, asker: Asker) -> Asked:
-        """The request of this person, or for an admin of this chat, whose id ends so. Raises Refused."""
+        """The request of this person, or for an admin of this chat, whose id ends so. Raises NotAllowed."""
         wanted = name.replace("-", "")
         if not re.fullmatch(r"[0-9a-f]{4,32}", wanted):
-            raise Refused(NOT_FOUND)
+            raise NotAllowed(NOT_FOUND)
         may_see = and_(*_of(asker))
         if asker.is_admin:
             here = and_(Request.platform == asker.platform, Request.chat_id == asker.chat_id)
@@ -172,7 +176,7 @@ class Desk:
             found = next((each for each in ids if each.hex.endswith(wanted)), None)
         asked = await self._asked(select(Request).where(Request.id == found)) if found else []
         if not asked:
-            raise Refused(NOT_FOUND)
+            raise NotAllowed(NOT_FOUND)
         return asked[0]
 
     async def by_message(self, message: str, asker: Asker) -> Asked | None:
@@ -248,15 +252,15 @@ class Desk:
         return submitted
 
     async def _mine(self, session: AsyncSession, request_id: UUID, asker: Asker) -> tuple[Request, Job]:
-        """The request and its job, when the asker may act on it. Raises Refused."""
+        """The request and its job, when the asker may act on it. Raises NotAllowed."""
         request = await session.get(Request, request_id)
         if request is None or request.platform != asker.platform:
-            raise Refused(NOT_FOUND)
+            raise NotAllowed(NOT_FOUND)
         if request.user_id != asker.user_id:
             if request.chat_id != asker.chat_id:  # it is nobody's business there that it exists
-                raise Refused(NOT_FOUND)
+                raise NotAllowed(NOT_FOUND)
             if not asker.is_admin:
-                raise Refused(NOT_YOURS)
+                raise NotAllowed(NOT_YOURS)
         job = await session.get_one(Job, request.job_id)
         return request, job
 

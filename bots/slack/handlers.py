@@ -16,7 +16,7 @@ from slack_sdk.errors import SlackApiError
 from sqlalchemy.exc import SQLAlchemyError
 
 from bots.commands import Cancel, Command, Find, Get, Help, Status, Subs, parse
-from bots.desk import NOT_FOUND, NOT_YOURS, Asked, Asker, Desk, Refused
+from bots.desk import NOT_YOURS, Asked, Asker, Desk, NotAllowed, Refused
 from bots.slack import texts, views
 from bots.slack.admins import Admins
 from bots.slack.deeds import Called, HomeOpened, Left, Pressed, Said, Speaker, Way
@@ -76,8 +76,8 @@ class SlackBot:
         """A button. Only who pressed it is told why not."""
         try:
             await self.stored(pressed.speaker, self._press(pressed))
-        except (Refused, JobError) as refused:
-            not_theirs = pressed.speaker.is_guest and str(refused) in (NOT_YOURS, NOT_FOUND)
+        except Refused as refused:
+            not_theirs = pressed.speaker.is_guest and isinstance(refused, NotAllowed)
             told = texts.sentence(texts.GUEST) if not_theirs else texts.refusal(refused)
             self.replies.tell(pressed.speaker, told)
 
@@ -118,17 +118,17 @@ class SlackBot:
         """As this person; as an admin where the person alone may not."""
         try:
             return await act(speaker.asker())
-        except Refused:
+        except NotAllowed:
             if not await self._admins.is_admin(speaker):
                 raise
         return await act(speaker.asker(is_admin=True))
 
     async def mine(self, request_id: UUID, speaker: Speaker) -> Asked:
-        """A request that this person may share. Raises Refused."""
+        """A request that this person may share. Raises NotAllowed."""
         try:
             return await self.acting(speaker, partial(self.desk.by_name, request_id.hex))
-        except Refused as refused:
-            raise Refused(NOT_YOURS) from refused
+        except NotAllowed as refused:
+            raise NotAllowed(NOT_YOURS) from refused
 
     async def _said(self, said: Said) -> Message | None:
         try:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from telegram import Bot, Update
 
 from bots.commands import Cancel, Command, Find, Get, Help, Status, Subs, parse
-from bots.desk import NOT_FOUND, NOT_YOURS, Asker, Desk, Refused
+from bots.desk import Asker, Desk, NotAllowed, Refused
 from bots.telegram import preferences, texts
 from bots.telegram.access import Access, Standing
 from bots.telegram.admins import Admins
@@ -182,7 +182,7 @@ class TelegramBot:
                 answer = await self._press(pressed, standing)
             else:
                 answer = texts.without_tags(texts.refusal(standing, pressed.speaker))
-        except (Refused, JobError) as refused:
+        except Refused as refused:
             answer = str(refused)
         except (SQLAlchemyError, OSError):
             self._replies.answer(pressed, texts.BUSY)
@@ -222,9 +222,7 @@ class TelegramBot:
         """As this person; as an administrator where the person alone may not."""
         try:
             return await act(speaker.asker())
-        except Refused as refused:
-            if str(refused) not in (NOT_YOURS, NOT_FOUND):
-                raise  # nobody may
+        except NotAllowed:
             if speaker.is_private or not await self._admins.is_admin(speaker, standing):
                 raise
         return await act(speaker.asker(is_admin=True))

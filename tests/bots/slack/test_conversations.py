@@ -49,6 +49,7 @@ async def test_a_button_cancels(chat: Chatting) -> None:
     assert [job.state for job in await chat.jobs()] == [JobState.CANCELLED]
     await chat.ann.presses(status, "Cancel", stale=True)
     await chat.channel.shows("That is over already", only_to=chat.ann)
+    assert chat.slack.made("users.info") == [], "over is over for admins too: nobody asks who they are"
 
 
 async def test_a_command_delivered_three_times_is_one_request(chat: Chatting) -> None:
