@@ -166,11 +166,11 @@ class PrivatePostgres(PostgreSQLExecutor):
         """A database's address, for SQLAlchemy."""
         return f"postgresql+asyncpg://{self.user}@{self.host}:{self.port}/{database}"
 
-    def create_database(self, template: str = "template1") -> str:
-        """A new database, copied from `template` (nobody may be connected to that); returns its name."""
+    def create_database(self) -> str:
+        """A new, empty database; returns its name."""
         name = next(self._names)
         with self.admin() as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+            connection.execute(f'CREATE DATABASE "{name}"'.encode())
         return name
 
     def drop_database(self, name: str) -> None:

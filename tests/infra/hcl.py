@@ -15,7 +15,6 @@ FILES = sorted(FOLDER.glob("*.tf"))
 
 _OPTIONS = SerializationOptions(with_comments=False, explicit_blocks=False, strip_string_quotes=True)
 _REFERENCE = re.compile(r"(?<![\w.\"/-])((?:data\.)?(?:aws|random|tls)_\w+\.\w+|(?:var|local)\.\w+)")
-_CLOSING = {")": "(", "]": "[", "}": "{"}
 
 
 @dataclass

@@ -24,7 +24,6 @@ PART = 256 * 1024  # bytes; small, so that a film of several parts is quickly th
 KEY_ID, SECRET = "AKIATESTTESTTESTTEST", "kept-out-of-logs-and-messages"
 
 MakeFile = Callable[..., Path]
-OpenBucket = Callable[..., Bucket]
 
 
 @pytest.fixture(scope="session")

