@@ -3,7 +3,6 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 
 from fastapi import APIRouter
 
@@ -16,13 +15,6 @@ from shared.settings import Settings
 log = logging.getLogger(__name__)
 
 
-@dataclass
-class Chats:
-    """What running chats need of the web endpoint."""
-
-    routers: list[APIRouter] = field(default_factory=list)
-
-
 def wanted(settings: Settings) -> list[str]:
     """The names of the platforms that have a token."""
     named = {"Telegram": uses_telegram(settings), "Slack": uses_slack(settings)}
@@ -32,21 +24,22 @@ def wanted(settings: Settings) -> list[str]:
 @asynccontextmanager
 async def running_chats(
     parts: Parts, clients: dict[str, MessageClient], deliverer: Deliverer | None
-) -> AsyncIterator[Chats]:
+) -> AsyncIterator[list[APIRouter]]:
     """Talk to people while the block runs. `clients`, those of the deliverer, get each platform that is up.
 
+    Yields what the web endpoint has to answer for them.
     Without a deliverer this is the web endpoint alone: it takes what is pushed, and another process shows.
     """
-    settings, chats = parts.settings, Chats()
+    settings, routers = parts.settings, list[APIRouter]()
     async with AsyncExitStack() as stack:
         if uses_telegram(settings) and (deliverer or wants_webhook(settings)):
             from linkferry.telegram import running_telegram
 
-            chats.routers += await stack.enter_async_context(running_telegram(parts, clients, deliverer))
+            routers += await stack.enter_async_context(running_telegram(parts, clients, deliverer))
         if deliverer and (lacking := slack_lacks(settings)):
             log.error("Slack: nobody is heard there. %s", lacking)
         if uses_slack(settings) and (deliverer or serves_web(settings)):
             from linkferry.slack import running_slack
 
-            chats.routers += await stack.enter_async_context(running_slack(parts, clients, deliverer))
-        yield chats
+            routers += await stack.enter_async_context(running_slack(parts, clients, deliverer))
+        yield routers

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from bots.web.app import create_app
 from bots.web.guard import is_loopback
 from bots.web.monitoring import monitoring_app
-from linkferry.chats import Chats, running_chats, wanted
+from linkferry.chats import running_chats, wanted
 from linkferry.compose import Parts, delivering, open_parts, running_worker
 from linkferry.signals import stop_on_signal
 from shared.beside import beside
@@ -80,11 +80,11 @@ async def _run(
                 await stack.enter_async_context(beside(parts.outbox.run()))  # requests go on to the broker
             if with_chats and deliverer is None:
                 deliverer = await stack.enter_async_context(delivering(parts, clients))
-            chats = Chats()
+            routers: list[APIRouter] = []
             if with_chats or with_web:
                 showing = deliverer if with_chats else None
-                chats = await stack.enter_async_context(running_chats(parts, clients, showing))
-            serving = _serve(parts, sockets, chats, monitor) if with_web else None
+                routers = await stack.enter_async_context(running_chats(parts, clients, showing))
+            serving = _serve(parts, sockets, routers, monitor) if with_web else None
             await (serving or _wait(parts, with_worker=with_worker))
     except asyncio.CancelledError:  # a signal: whatever fails inside arrives as itself
         log.info("stopped")
@@ -125,7 +125,9 @@ async def _wait(parts: Parts, *, with_worker: bool) -> None:
     await asyncio.Event().wait()
 
 
-async def _serve(parts: Parts, sockets: list[socket.socket], chats: Chats, monitor: Monitor) -> None:
+async def _serve(
+    parts: Parts, sockets: list[socket.socket], routers: list[APIRouter], monitor: Monitor
+) -> None:
     """Serve until cancelled; then no new connections, and what runs has `GRACE` seconds to end."""
     app = create_app(
         parts.settings,
@@ -137,7 +139,7 @@ async def _serve(parts: Parts, sockets: list[socket.socket], chats: Chats, monit
         parts.follower,
         monitor,
     )
-    for router in chats.routers:
+    for router in routers:
         app.include_router(router)
     await _run_server(Server(app, welcome(parts.settings)), sockets)
 

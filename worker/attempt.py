@@ -240,7 +240,7 @@ class Attempt:
         if not drafts:
             return []
         await self.reporter.enter(Stage.STORE)
-        artifacts = await store_all(drafts, self.fence, self._tools.storage, self.reporter.stored)
+        artifacts = await store_all(drafts, self.fence, self._tools.storage, self.reporter.converted)
         self._passages = await passage_rows(drafts, artifacts, self._database.is_sqlite)
         return artifacts
 

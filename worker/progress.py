@@ -87,13 +87,9 @@ class Reporter:
         self._changed.set()
 
     def converted(self, fraction: float) -> None:
-        """How far ffmpeg is, from 0 to 1."""
+        """How far ffmpeg is, from 0 to 1; or whoever translates, listens or stores."""
         self._progress = {"fraction": round(fraction, 4)}
         self._changed.set()
-
-    def stored(self, fraction: float) -> None:
-        """How much a storage that takes a while has, from 0 to 1."""
-        self.converted(fraction)
 
     async def _write_changes(self) -> None:
         row_due, is_owed = time.monotonic() + FIRST_ROW, False

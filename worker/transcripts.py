@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from shared.errors import FAILURES, Code, JobError
@@ -18,6 +18,7 @@ from worker.artifacts import Draft, caption_draft
 from worker.captions.apart import convert_apart
 from worker.captions.passages import read_passages
 from worker.child.protocol import CaptionFile, CaptionSource, Media
+from worker.progress import Reporter
 from worker.translate.tracks import Order, Outcome, translate_tracks
 from worker.translate.translation import Translation
 
@@ -36,14 +37,6 @@ class Patience:
 
     each: float
     together: float
-
-
-class Reporter(Protocol):
-    """Who is told how far the work is; `worker.progress` has one."""
-
-    async def enter(self, stage: Stage) -> None: ...
-
-    def converted(self, fraction: float) -> None: ...
 
 
 @dataclass(frozen=True)
