@@ -16,11 +16,11 @@ BUFFERS = SENDERS + 1  # one is read into while all others are sent
 class Lanes:
     """Threads that send parts, and the buffers that these are read into. `part` is their size in bytes."""
 
-    def __init__(self, senders: Executor, part: int = PART, buffers: int = BUFFERS) -> None:
+    def __init__(self, senders: Executor, part: int) -> None:
         self.senders = senders
         self.part = part
         self._free: SimpleQueue[bytearray] = SimpleQueue()
-        for _ in range(buffers):
+        for _ in range(BUFFERS):
             self._free.put(bytearray())
 
     def take(self, size: int) -> bytearray:
