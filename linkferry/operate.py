@@ -56,7 +56,7 @@ async def show_job(settings: Settings, job_id: UUID) -> int:
     async with open_parts(settings, patience=0) as parts:
         view = await parts.follower.view(job_id)
         if view is None:
-            return _unknown(job_id)
+            return unknown(job_id)
         async with parts.database.read() as session:
             job = await session.get_one(Job, view.job_id)
     known = view.model_dump(mode="json") | {name: getattr(job, name) for name in OF_THE_ROW}
@@ -72,11 +72,11 @@ async def retry_job(settings: Settings, job_id: UUID) -> int:
                 started = await jobs.retry(session, job_id)
                 job = await session.get(Job, job_id)
         except IntegrityError:
-            return _refuse("Another job carries the same link right now.")
+            return refuse("Another job carries the same link right now.")
         if job is None:
-            return _unknown(job_id)
+            return unknown(job_id)
         if not started:
-            return _refuse(f"Only a failed or cancelled job can be tried again; this one is {job.state}.")
+            return refuse(f"Only a failed or cancelled job can be tried again; this one is {job.state}.")
         await _hand_on(parts)
     typer.echo("Queued again.")
     return 0
@@ -87,9 +87,9 @@ async def cancel_job(settings: Settings, job_id: UUID) -> int:
     async with open_parts(settings, BROKER_PATIENCE) as parts:
         view = await parts.follower.view(job_id)
         if view is None:
-            return _unknown(job_id)
+            return unknown(job_id)
         if not view.state.is_active:
-            return _refuse(f"It has ended already: {view.state}.")
+            return refuse(f"It has ended already: {view.state}.")
         await cancel(parts.database, parts.queue, view.job_id)
     typer.echo("Cancelled.")
     return 0
@@ -108,7 +108,7 @@ async def dead(settings: Settings, *, purge: bool) -> int:
         try:
             found = await (_purge(parts) if purge else _show_letters(parts))
         except QueueUnavailable:
-            return _refuse("RabbitMQ does not answer, so I cannot say what lies in it.")
+            return refuse("RabbitMQ does not answer, so I cannot say what lies in it.")
     if not failed and not found and not purge:
         typer.echo("Nothing is dead.")
     return 0
@@ -139,10 +139,12 @@ async def _hand_on(parts: Parts) -> None:
             typer.echo("RabbitMQ does not answer; a worker hands the job on when it does.", err=True)
 
 
-def _refuse(sentence: str) -> int:
+def refuse(sentence: str) -> int:
+    """Say why it is not done; the exit code."""
     typer.echo(sentence, err=True)
     return NOT_DONE
 
 
-def _unknown(job_id: UUID) -> int:
-    return _refuse(f"There is no job {job_id}.")
+def unknown(job_id: UUID) -> int:
+    """Say that there is no such job; the exit code."""
+    return refuse(f"There is no job {job_id}.")

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from bots.intake import cancel
 from bots.terminal import plain
 from linkferry.compose import Parts, open_parts
-from linkferry.operate import BROKER_PATIENCE
+from linkferry.operate import BROKER_PATIENCE, refuse, unknown
 from shared import jobs, space
 from shared.chat.words import size_words
 from shared.database import db_now
@@ -22,7 +22,6 @@ from shared.settings import Settings
 from shared.storage import StorageError
 from worker.sweep import Kind, Leftover, sweep
 
-NOT_DONE = 1
 TOP = 10  # sites and people that are shown
 SOON = ((3600, "within an hour"), (86_400, "within a day"), (7 * 86_400, "within a week"))  # seconds
 WHY = {
@@ -105,8 +104,7 @@ async def revoke(settings: Settings, job_id: UUID) -> int:
     async with open_parts(settings, BROKER_PATIENCE) as parts:
         view = await parts.follower.view(job_id)
         if view is None:
-            typer.echo(f"There is no job {job_id}.", err=True)
-            return NOT_DONE
+            return unknown(job_id)
         if view.state.is_active:
             await cancel(parts.database, parts.queue, view.job_id)
             typer.echo("The job had not ended; it is cancelled.")
@@ -224,5 +222,4 @@ def _sum(amounts: Iterable[Amount]) -> Amount:
 
 
 def _refuse(error: StorageError | JobError) -> int:
-    typer.echo(f"The storage does not do what it should: {error}", err=True)
-    return NOT_DONE
+    return refuse(f"The storage does not do what it should: {error}")
