@@ -6,6 +6,7 @@ Open on loopback only, or to holders of one of `LINKFERRY_API_KEYS`; see `bots.w
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from functools import partial
 from math import ceil
 from typing import Annotated
 from uuid import UUID
@@ -70,28 +71,33 @@ def api_router(
     settings: Settings, database: Database, queue: Queue, intake: Intake, follower: Follower
 ) -> APIRouter:
     """The routes below /api."""
+    api = _Api(database, queue, intake, follower)
     router = APIRouter(prefix="/api", dependencies=[guard(settings)])
-    not_there = problems(status_404=NO_SUCH_JOB)
-    finder = Finder(database, follower)
-
-    async def found(job_id: UUID) -> JobView:
-        view = await follower.view(job_id)
-        if view is None:
-            raise HTTPException(404, NO_SUCH_JOB)
-        return view
-
-    @router.post(
-        "/requests",
-        status_code=202,
-        summary="Ask for a link",
-        responses=problems(
-            status_413="The body is too long.",
-            status_429="Enough was fetched for now.",
-            status_507="There is no room left to store a request.",
-        ),
-        tags=["requests"],
+    refused = problems(
+        status_413="The body is too long.",
+        status_429="Enough was fetched for now.",
+        status_507="There is no room left to store a request.",
     )
+    not_there = problems(status_404=NO_SUCH_JOB)
+    get, post = router.add_api_route, partial(router.add_api_route, methods=["POST"], status_code=202)
+    post("/requests", api.ask, summary="Ask for a link", responses=refused, tags=["requests"])
+    get("/search", api.search, summary="Search in what was fetched", responses=problems(), tags=["search"])
+    get("/jobs/{job_id}", api.look, summary="Look at a job", responses=not_there, tags=["jobs"])
+    post("/jobs/{job_id}/cancel", api.stop, summary="Cancel a job", responses=not_there, tags=["jobs"])
+    router.add_api_websocket_route("/jobs/{job_id}/events", api.events)
+    return router
+
+
+class _Api:
+    def __init__(self, database: Database, queue: Queue, intake: Intake, follower: Follower) -> None:
+        self._database = database
+        self._queue = queue
+        self._intake = intake
+        self._follower = follower
+        self._finder = Finder(database, follower)
+
     async def ask(
+        self,
         body: Ask,
         idempotency_key: Annotated[
             str | None,
@@ -106,12 +112,13 @@ def api_router(
         accepted = []
         for number, command in enumerate(understand(body.text)):
             origin = Origin("api", "api", "api", f"api:{event}:{number}")
-            submitted = await submit(intake, command, origin)
-            accepted.append(Accepted(request_id=submitted.request_id, job=await found(submitted.job_id)))
+            submitted = await submit(self._intake, command, origin)
+            job = await self._found(submitted.job_id)
+            accepted.append(Accepted(request_id=submitted.request_id, job=job))
         return accepted
 
-    @router.get("/search", summary="Search in what was fetched", responses=problems(), tags=["search"])
     async def search(
+        self,
         q: Annotated[
             str,
             Query(
@@ -120,36 +127,35 @@ def api_router(
         ] = "",
     ) -> SearchAnswer:
         """Titles and transcripts of what was asked for through this API; without case and accents."""
-        return answer(await finder.find(q, Seeker("api", "api", "api", sees_own=True)))
+        return answer(await self._finder.find(q, Seeker("api", "api", "api", sees_own=True)))
 
-    @router.get("/jobs/{job_id}", summary="Look at a job", responses=not_there, tags=["jobs"])
-    async def look(job_id: UUID) -> JobView:
+    async def look(self, job_id: UUID) -> JobView:
         """How a job is doing, with fresh links when it is done."""
-        return await found(job_id)
+        return await self._found(job_id)
 
-    @router.post(
-        "/jobs/{job_id}/cancel", status_code=202, summary="Cancel a job", responses=not_there, tags=["jobs"]
-    )
-    async def stop(job_id: UUID) -> JobView:
+    async def stop(self, job_id: UUID) -> JobView:
         """Cancel a job for everybody who waits for it. One that has ended stays as it is.
 
         A running job stops within moments; the answer shows it as it is now.
         """
-        view = await found(job_id)
-        await cancel(database, queue, view.job_id)
-        return await found(job_id)
+        view = await self._found(job_id)
+        await cancel(self._database, self._queue, view.job_id)
+        return await self._found(job_id)
 
-    @router.websocket("/jobs/{job_id}/events")
-    async def events(socket: WebSocket, job_id: UUID) -> None:
+    async def events(self, socket: WebSocket, job_id: UUID) -> None:
         """Every change of a job as JSON, the last one when it has ended; then the socket closes."""
-        async with aclosing(follower.follow(job_id)) as views:
+        async with aclosing(self._follower.follow(job_id)) as views:
             first = await anext(views, None)
             if first is None:
                 raise HTTPException(404, NO_SUCH_JOB)
             await socket.accept()
             await watch(socket, first, views)
 
-    return router
+    async def _found(self, job_id: UUID) -> JobView:
+        view = await self._follower.view(job_id)
+        if view is None:
+            raise HTTPException(404, NO_SUCH_JOB)
+        return view
 
 
 def understand(text: str) -> list[Get | Subs]:
