@@ -110,7 +110,7 @@ def test_endless_and_slow_streams_go_on(site: MediaSite) -> None:
             if received > 20_000_000:
                 break
     with httpx.stream("GET", site.url("/fault/trickle/media/sample.mp4?rate=50000")) as answer:
-        assert len(next(answer.iter_raw())) == 5000
+        assert len(next(answer.iter_raw())) % 5000 == 0, "a tenth of a second each"
 
 
 def test_things_that_are_not_the_video(site: MediaSite) -> None:

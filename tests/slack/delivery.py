@@ -45,10 +45,10 @@ class Delivery:
         words = {"timeout": "operation_timeout", "http_error": "http_service_error"}
         return words.get(self.outcomes[-1], "dispatch_failed")
 
-    async def acked(self, patience: float = 60) -> "Delivery":
+    async def acked(self) -> "Delivery":
         """Wait until it is acknowledged."""
         try:
-            await asyncio.wait_for(self._acked.wait(), patience)
+            await asyncio.wait_for(self._acked.wait(), 60)
         except TimeoutError:
             raise AssertionError(f"never acknowledged: {self.kind} {self.outcomes}") from None
         return self

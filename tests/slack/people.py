@@ -195,9 +195,9 @@ class Person:
             inner["view"] = self.slack.screens.homes[self.id]
         return await self.slack.event(self.user.team, "app_home_opened", inner)
 
-    async def sees_modal(self, patience: float = 60) -> View:
+    async def sees_modal(self) -> View:
         """Wait until a modal is open, and look at it."""
-        await self.slack.until(lambda: self.slack.modal(self) is not None, patience, "no modal opened")
+        await self.slack.until(lambda: self.slack.modal(self) is not None, otherwise="no modal opened")
         modal = self.slack.modal(self)
         assert modal is not None
         return modal

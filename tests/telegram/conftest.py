@@ -13,7 +13,10 @@ from tests.telegram.people import Private
 
 def bot_of(telegram: TelegramDouble, token: str = "", *, local_mode: bool = False) -> Bot:
     """A bot that takes the double for Telegram; reading certificates would take longer than most tests."""
-    calls, polls = (HTTPXRequest(connection_pool_size=8, httpx_kwargs={"verify": False}) for _ in range(2))
+    patience = dict.fromkeys(("read_timeout", "write_timeout", "connect_timeout", "pool_timeout"), 60.0)
+    calls, polls = (
+        HTTPXRequest(connection_pool_size=8, httpx_kwargs={"verify": False}, **patience) for _ in range(2)
+    )
     return Bot(
         token or telegram.token,
         base_url=f"{telegram.url}/bot",

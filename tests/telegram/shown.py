@@ -27,7 +27,6 @@ class Shown:
     media: Media | None
     reply_to: int | None
     thread: int | None
-    is_edited: bool
     body: dict[str, Any]
 
     @property
@@ -64,7 +63,6 @@ def show(body: dict[str, Any], files: Shelf) -> Shown:
         media=media_of(body, files),
         reply_to=replied["message_id"] if replied else None,
         thread=body.get("message_thread_id"),
-        is_edited="edit_date" in body,
         body=body,
     )
 

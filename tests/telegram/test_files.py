@@ -112,7 +112,7 @@ async def test_a_local_server_reads_files_itself(tmp_path: Path) -> None:
 async def test_only_a_local_server_reads_files_itself(
     telegram: TelegramDouble, bot: Bot, chat: Private
 ) -> None:
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         call = {"chat_id": chat.id, "video": "file:///etc/hostname"}
         answer = await client.post(f"{telegram.url}/bot{telegram.token}/sendVideo", json=call)
     words = "Bad Request: invalid file HTTP URL specified: URL host is empty"

@@ -40,7 +40,7 @@ def site(routers: list[APIRouter]) -> FastAPI:
 
 @pytest_asyncio.fixture
 async def slack() -> AsyncIterator[SlackDouble]:
-    async with double(ack_patience=1.0, retry_delays=(0.0, 0.1, 0.1)) as running:
+    async with double(ack_patience=30.0, retry_delays=(0.0, 0.1, 0.1)) as running:
         yield running
 
 

@@ -23,16 +23,16 @@ LINK = "https://example.com/watch?v=abc123"
 async def test_a_connection_that_is_alive_but_deaf_is_opened_anew(
     slack: SlackDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers_pings: bool
 ) -> None:
-    monkeypatch.setattr(bots.slack.socket, "DEAF", 1.0)
+    monkeypatch.setattr(bots.slack.socket, "DEAF", 3.0)
     slack.socket.ping_every = 0.1
     async with chatting(settings_for(tmp_path / "data", slack)) as (parts, nudge, _):
         await slack.socket.connected()
         chat = chat_in(slack, parts, nudge)
         if answers_pings:
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(4)
             assert slack.socket.total == 1  # silence of people is no deafness
         slack.socket.go_deaf(answers_pings=answers_pings)
-        await eventually(lambda: slack.socket.total == 2)
+        await eventually(lambda: slack.socket.total >= 2)
         await eventually(lambda: any(not each.is_deaf for each in slack.socket.connections))
         await eventually(lambda: len(slack.socket.connections) == 1)
         await chat.ann.runs(f"/get {LINK}", chat.channel)
@@ -50,7 +50,7 @@ async def test_an_address_that_no_longer_opens_anything_is_not_tried_for_ever(
         await slack.socket.connected()
         used_up.append("used up as well")
         await slack.socket.drop()
-        await eventually(lambda: slack.socket.total == 2 and not used_up)
+        await eventually(lambda: slack.socket.total >= 2 and not used_up)
         chat = chat_in(slack, parts, nudge)
         await chat.ann.runs(f"/get {LINK}", chat.channel)
         await chat.channel.shows("Queued")

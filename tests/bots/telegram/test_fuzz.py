@@ -106,7 +106,7 @@ class Mouth:
         """Check what would be shown."""
         await self.say(chat_id, text_html)
 
-    async def answer(self, callback_id: str, text: str = "", alert: bool = False) -> None:
+    async def answer(self, callback_id: str, text: str = "") -> None:
         """The client cuts what is too long."""
         self.said += 1
 

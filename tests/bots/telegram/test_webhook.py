@@ -115,7 +115,7 @@ async def test_while_the_database_is_away_telegram_is_asked_to_repeat(
 
 
 async def test_strangers_and_garbage(telegram: TelegramDouble, settings: Settings) -> None:
-    async with pushed(settings), httpx.AsyncClient(base_url=settings.public_url) as client:
+    async with pushed(settings), httpx.AsyncClient(base_url=settings.public_url, timeout=60) as client:
         while (await client.post(PATH, headers={SECRET_HEADER: SECRET}, content=b"{}")).status_code == 503:
             await asyncio.sleep(0.02)
 
@@ -134,7 +134,7 @@ async def test_strangers_and_garbage(telegram: TelegramDouble, settings: Setting
 async def test_a_process_that_only_stores(telegram: TelegramDouble, settings: Settings) -> None:
     ann = ann_of(telegram)
     update = (await telegram.private(ann).sends(f"/get {LINK}")).update
-    async with pushed(settings, shows=False) as parts, httpx.AsyncClient() as client:
+    async with pushed(settings, shows=False) as parts, httpx.AsyncClient(timeout=60) as client:
         address, headers = settings.public_url + PATH, {SECRET_HEADER: SECRET}
         while (await client.post(address, headers=headers, json=update)).status_code == 503:
             await asyncio.sleep(0.02)
