@@ -83,20 +83,13 @@ def _of(asker: Asker) -> tuple[ColumnElement[bool], ...]:
 class Desk:
     """Holds the ports; a call is a transaction or two. `on_ask` is called when there is something to show."""
 
-    def __init__(
-        self,
-        database: Database,
-        queue: Queue,
-        intake: Intake,
-        follower: Follower,
-        on_ask: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, database: Database, queue: Queue, intake: Intake, follower: Follower) -> None:
         self._database = database
         self._queue = queue
         self._intake = intake
         self._follower = follower
         self._finder = Finder(database, follower)
-        self.on_ask = on_ask
+        self.on_ask: Callable[[], None] = lambda: None
 
     async def take(self, command: Get | Subs, asker: Asker, event_key: str) -> Submitted:
         """A link came. A plain one gets the chat's default, or is looked at first, to offer choices.

@@ -31,10 +31,10 @@ class Asset:
 
 
 class Assets:
-    """The files in a folder, as they are at the start."""
+    """The files as they are at the start."""
 
-    def __init__(self, folder: Path = FOLDER) -> None:
-        self._files = {path.name: _read(path) for path in sorted(folder.iterdir()) if path.suffix in TYPES}
+    def __init__(self) -> None:
+        self._files = {path.name: _read(path) for path in sorted(FOLDER.iterdir()) if path.suffix in TYPES}
         self._since = int(time())
         together = "".join(f"{name} {asset.etag}\n" for name, asset in self._files.items())
         self.version = sha256(together.encode()).hexdigest()[:16]

@@ -33,15 +33,10 @@ class SlackClient:
     """The `MessageClient` of Slack. A message's reference is its timestamp, `ts`.
 
     `clients` gives each workspace's Web API client, see `web`; `session` is for answers by `response_url`;
-    `sharing` posts transcripts, None leaves them to links.
+    `sharing` posts transcripts.
     """
 
-    def __init__(
-        self,
-        clients: Clients,
-        session: aiohttp.ClientSession,
-        sharing: Sharing | None = None,
-    ) -> None:
+    def __init__(self, clients: Clients, session: aiohttp.ClientSession, sharing: Sharing) -> None:
         self._clients = clients
         self._session = session
         self._sharing = sharing
@@ -73,7 +68,7 @@ class SlackClient:
         try:
             await replace(web, channel, message, status(view, request.id))
             place = place_of(request, channel, message, view)
-            if self._sharing is not None and place is not None and request.delivery_failures < STUBBORN:
+            if place is not None and request.delivery_failures < STUBBORN:
                 await self._sharing.share(web, place, view)
         except SlackApiError as error:
             raise translate(error) from error
@@ -97,13 +92,10 @@ class SlackClient:
         except SlackApiError as error:
             raise translate(error) from error
 
-    async def respond(
-        self, response_url: str, words: Message | str, *, to_all: bool = False, replacing: bool = False
-    ) -> None:
+    async def respond(self, response_url: str, words: Message | str) -> None:
         """An answer where a command was given or a button pressed, also in channels the app is not in.
 
-        An address takes five answers within half an hour. `to_all`: everybody there sees it; `replacing`: in
-        the place of the message with the button.
+        Only who did so sees it. An address takes five answers within half an hour.
 
         Raises:
             MessageGone: the address is used up.
@@ -115,8 +107,8 @@ class SlackClient:
         answer = await hook.send(
             text=told.text,
             blocks=told.blocks,
-            response_type="in_channel" if to_all else "ephemeral",
-            replace_original=replacing,
+            response_type="ephemeral",
+            replace_original=False,
             **NO_PREVIEW,
         )
         if answer.status_code == 429:
@@ -130,7 +122,7 @@ class SlackClient:
         """Post a finished job's transcripts somewhere else; see `Sharing.share`. Raises as `post` does."""
         web, _ = await self._reach(chat)
         try:
-            return self._sharing is not None and await self._sharing.share(web, place, view)
+            return await self._sharing.share(web, place, view)
         except SlackApiError as error:
             raise translate(error) from error
 

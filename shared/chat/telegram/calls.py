@@ -116,9 +116,9 @@ class Calls:
             raise TimedOut("the file took too long") from error
         return shown if isinstance(shown, Message) else None
 
-    async def answer(self, callback_id: str, text: str = "", alert: bool = False) -> None:
+    async def answer(self, callback_id: str, text: str = "") -> None:
         """Answer the press of a button; one that was too long ago is fine."""
-        await called(self.bot.answer_callback_query(callback_id, cut(text, MOST_ANSWER) or None, alert))
+        await called(self.bot.answer_callback_query(callback_id, cut(text, MOST_ANSWER) or None))
 
 
 def _markup(buttons: Buttons) -> InlineKeyboardMarkup | None:

@@ -97,9 +97,9 @@ class Chatting:
         return artifact
 
 
-async def eventually(fits: Callable[[], bool], patience: float = 60) -> None:
+async def eventually(fits: Callable[[], bool]) -> None:
     """Wait until it is so; for what the double does not tell of as people would see it."""
-    async with asyncio.timeout(patience):
+    async with asyncio.timeout(60):
         while not fits():
             await asyncio.sleep(0.01)
 

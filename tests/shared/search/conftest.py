@@ -1,6 +1,5 @@
 """Jobs that are done, with titles and transcripts, on each kind of database."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
@@ -14,8 +13,6 @@ from shared.search.finding import Found, find, rows, word_index
 from shared.search.passages import passages
 from shared.search.query import read_query
 from tests.shared.conftest import claim, make_job
-
-Cues = Sequence[tuple[float, str]]
 
 
 class Library:
