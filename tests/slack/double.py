@@ -48,6 +48,10 @@ class SlackDouble(Double[Call]):
     messages from coming back as events; `redelivers` names what is repeated without an acknowledgement.
     """
 
+    app_id, client_id = "A0LF0000001", "1000.2000"
+    client_secret, signing_secret = "client-secret-of-the-double", "signing-secret-of-the-double"
+    token, app_token = "xoxb-of-the-double", "xapp-of-the-double"
+
     def __init__(
         self,
         *,
@@ -72,14 +76,8 @@ class SlackDouble(Double[Call]):
         self.allow_previews = allow_previews
         self.echoes = echoes
         self.unfurl_domains: set[str] = set()
-        self.app_id, self.client_id = "A0LF0000001", "1000.2000"
-        self.client_secret, self.signing_secret = (
-            "client-secret-of-the-double",
-            "signing-secret-of-the-double",
-        )
         self.world = World(clock)
         self.team = self.world.add_team("Linkferry Tests", "Linkferry")
-        self.token, self.app_token = "xoxb-of-the-double", "xapp-of-the-double"
         self.tokens = {
             self.token: Token(self.token, "bot", self.team.id, frozenset(scopes)),
             self.app_token: Token(self.app_token, "app", self.team.id, frozenset({"connections:write"})),

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from tests.slack.channels import Channel
+from tests.slack.delivery import Delivery
 from tests.slack.double import SlackDouble
 from tests.slack.people import Person
 from tests.slack.recorded import NAMES, recorded
@@ -47,76 +48,80 @@ def shape(value: Any) -> Any:
     return type(value).__name__
 
 
-async def test_payloads_have_the_recorded_shape(
-    slack: SlackDouble, client: AsyncWebClient, ann: Person, channel: Channel
+def compared(name: str, delivery: Delivery | None) -> Any:
+    """The payload of a delivery, compared to what Slack documents under this name."""
+    assert delivery is not None and delivery.is_acked
+    assert shape(delivery.payload) == shape(recorded(name)), name
+    return delivery.payload
+
+
+LINK = "https://video.example/watch?v=7&list=2"
+
+
+async def test_what_is_written_has_the_recorded_shape(
+    slack: SlackDouble, ann: Person, channel: Channel
 ) -> None:
-    slack.unfurl_domains = {"ferry.example"}
-    made: dict[str, Any] = {}
-    link = "https://video.example/watch?v=7&list=2"
-    made["slash_command"] = await ann.runs(f"/get {link} 720p", channel)
-    said = await ann.says(f"<@BOT> {link} 720p", channel)
-    made["app_mention"] = said.delivery
+    command = compared("slash_command", await ann.runs(f"/get {LINK} 720p", channel))
+    assert command["text"] == recorded("slash_command")["text"]
+    said = await ann.says(f"<@BOT> {LINK} 720p", channel)
     in_thread = await ann.says("<@BOT> video.example/7", channel, thread=said)
-    made["app_mention_in_thread"] = in_thread.delivery
-    made["message_im"] = (await ann.writes("https://video.example/watch?v=7", slack.dm(ann))).delivery
-    made["message_action"] = await ann.shortcut(
-        "fetch_link", await ann.says(f"worth seeing: {link}", channel)
-    )
-    made["shortcut"] = await ann.global_shortcut("fetch")
-    cancel = button(text={**plain("Cancel"), "emoji": True}, action_id="cancel", style="danger", value="r")
-    status = section("Working 42 %")
-    status["text"]["verbatim"] = True
-    await client.chat_postMessage(channel=channel.id, text="Working 42 %", blocks=[status, actions(cancel)])
-    made["block_actions"] = await ann.presses(await channel.shows("Working"), "Cancel")
-    made["app_home_opened"] = await ann.opens_home()
-    made["link_shared_composer"] = await ann.types("https://ferry.example/w/7f3k", channel)
-    shared = await ann.says("https://ferry.example/w/7f3k", channel)
-    made["link_shared_conversations_history"] = shared.delivery
-    made["member_joined_channel"] = await ann.invites_bot(slack.channel("new", [ann]))
-    field = {
-        "type": "static_select",
-        "action_id": "value",
-        "options": [{"text": plain("720p"), "value": "720p"}],
-    }
-    link_field = {"type": "url_text_input", "action_id": "value"}
-    where_field = {
-        "type": "conversations_select",
-        "action_id": "value",
-        "default_to_current_conversation": True,
-        "response_url_enabled": True,
-    }
-    view = modal(
-        callback_id="fetch",
-        close=plain("Cancel"),
-        blocks=[
-            {"type": "input", "block_id": "link", "label": plain("Link"), "element": link_field},
-            {
-                "type": "input",
-                "block_id": "quality",
-                "label": plain("Quality"),
-                "element": field,
-                "optional": True,
-            },
-            {"type": "input", "block_id": "where", "label": plain("Where to post"), "element": where_field},
-        ],
-    )
-    await client.views_open(trigger_id=made["shortcut"].id, view=view)
-    filled = {"Link": link, "quality": "720p", "where": channel}
-    made["view_submission"] = await ann.submits(await ann.sees_modal(), filled)
-    for name, delivery in made.items():
-        assert shape(delivery.payload) == shape(recorded(name)), name
-        assert delivery.is_acked
-    for name, text in [("app_mention", "event"), ("message_im", "event")]:
-        assert _links(made[name].payload[text]["text"]) == _links(recorded(name)[text]["text"])
-    assert made["slash_command"].payload["text"] == recorded("slash_command")["text"]
-    values = made["view_submission"].payload["view"]["state"]
-    there = recorded("view_submission")["view"]["state"]
-    there["values"]["where"]["value"]["selected_conversation"] = channel.id
-    assert values == there
+    compared("app_mention_in_thread", in_thread.delivery)
+    alone = await ann.writes("https://video.example/watch?v=7", slack.dm(ann))
+    for name, message in (("app_mention", said), ("message_im", alone)):
+        event = compared(name, message.delivery)["event"]
+        assert _links(event["text"]) == _links(recorded(name)["event"]["text"])
 
 
 def _links(text: str) -> list[str]:
     return [one for one in text.split() if one.startswith("<http")]
+
+
+async def test_what_is_pressed_opened_and_shared_has_the_recorded_shape(
+    slack: SlackDouble, client: AsyncWebClient, ann: Person, channel: Channel
+) -> None:
+    slack.unfurl_domains = {"ferry.example"}
+    worth_seeing = await ann.says(f"worth seeing: {LINK}", channel)
+    compared("message_action", await ann.shortcut("fetch_link", worth_seeing))
+    cancel = button(text={**plain("Cancel"), "emoji": True}, action_id="cancel", style="danger", value="r")
+    status = section("Working 42 %")
+    status["text"]["verbatim"] = True
+    await client.chat_postMessage(channel=channel.id, text="Working 42 %", blocks=[status, actions(cancel)])
+    compared("block_actions", await ann.presses(await channel.shows("Working"), "Cancel"))
+    compared("app_home_opened", await ann.opens_home())
+    page = "https://ferry.example/w/7f3k"
+    compared("link_shared_composer", await ann.types(page, channel))
+    compared("link_shared_conversations_history", (await ann.says(page, channel)).delivery)
+    compared("member_joined_channel", await ann.invites_bot(slack.channel("new", [ann])))
+
+
+async def test_a_filled_modal_has_the_recorded_shape(
+    client: AsyncWebClient, ann: Person, channel: Channel
+) -> None:
+    quality = {"type": "static_select", "options": [{"text": plain("720p"), "value": "720p"}]}
+    where = {
+        "type": "conversations_select",
+        "default_to_current_conversation": True,
+        "response_url_enabled": True,
+    }
+    fields = [
+        _input("link", "Link", {"type": "url_text_input"}),
+        _input("quality", "Quality", quality, optional=True),
+        _input("where", "Where to post", where),
+    ]
+    wanted = await ann.global_shortcut("fetch")
+    compared("shortcut", wanted)
+    view = modal(callback_id="fetch", close=plain("Cancel"), blocks=fields)
+    await client.views_open(trigger_id=wanted.id, view=view)
+    filled = {"Link": LINK, "quality": "720p", "where": channel}
+    submitted = compared("view_submission", await ann.submits(await ann.sees_modal(), filled))
+    state = recorded("view_submission")["view"]["state"]
+    state["values"]["where"]["value"]["selected_conversation"] = channel.id
+    assert submitted["view"]["state"] == state
+
+
+def _input(block_id: str, label: str, element: dict[str, Any], **more: Any) -> dict[str, Any]:
+    element = {**element, "action_id": "value"}
+    return {"type": "input", "block_id": block_id, "label": plain(label), "element": element, **more}
 
 
 @pytest.mark.parametrize("name", [one for one in NAMES if "retried" not in one and one != "url_verification"])

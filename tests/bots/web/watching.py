@@ -71,32 +71,33 @@ async def add_job(
             **columns,
         },
     )
-    rows = []
-    for number, file in enumerate(files):
-        key = f"{job.id}/1.{number}.{file.kind}.{file.format}"
+    expires_at = datetime.now(UTC) + expires_in
+    rows = [_artifact(job.id, number, file, expires_at) for number, file in enumerate(files)]
+    for row, file in zip(rows, files, strict=True):
         source = parts.settings.data_dir / "new"
         source.write_bytes(file.content)
-        await parts.storage.put(key, source)
-        rows.append(
-            Artifact(
-                id=new_id(),
-                job_id=job.id,
-                kind=ArtifactKind(file.kind),
-                format=file.format,
-                file_name=f"A film.{file.format}",
-                content_type=CONTENT_TYPES[file.format],
-                storage_key=key,
-                size=len(file.content),
-                sha256=sha256(file.content).hexdigest(),
-                expires_at=datetime.now(UTC) + expires_in,
-                **file.more,
-            )
-        )
+        await parts.storage.put(row.storage_key, source)
     async with parts.database.write() as session:
         session.add(job)
         await session.flush()
         session.add_all(rows)
     return job.id
+
+
+def _artifact(job_id: UUID, number: int, file: File, expires_at: datetime) -> Artifact:
+    return Artifact(
+        id=new_id(),
+        job_id=job_id,
+        kind=ArtifactKind(file.kind),
+        format=file.format,
+        file_name=f"A film.{file.format}",
+        content_type=CONTENT_TYPES[file.format],
+        storage_key=f"{job_id}/1.{number}.{file.kind}.{file.format}",
+        size=len(file.content),
+        sha256=sha256(file.content).hexdigest(),
+        expires_at=expires_at,
+        **file.more,
+    )
 
 
 def page_path(parts: Parts, job_id: UUID, ttl: int = 3600) -> str:
