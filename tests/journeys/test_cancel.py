@@ -61,7 +61,7 @@ async def test_a_running_job_that_is_cancelled_ends_and_says_so(service: Service
 
 
 async def test_a_conversion_that_is_cancelled_ends_and_says_so(service: Service) -> None:
-    asked = await service.ask("/embed/sample?media=/big/2MB.mp4", format="webm")
+    asked = await service.ask("/embed/sample?media=/big/30MB.mp4", format="webm")
     await until(_converts)
     await _cancel_and_see(service, asked)
 

@@ -139,7 +139,7 @@ async def test_processes_that_start_at_once_bring_the_schema_up_once(
         )
         for _ in range(4)
     ]
-    answers = [process.communicate(timeout=60) for process in started]
+    answers = [process.communicate(timeout=120) for process in started]
     assert answers == [("The database is up to date.\n", "")] * 4
     assert await migrations.current(database) == migrations.head()
     assert set(Base.metadata.tables) < set(await tables(database))
