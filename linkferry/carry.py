@@ -28,7 +28,7 @@ from shared.link import MAX_LENGTH, parse_link
 from shared.lock import GET, lock_holder, worker_lock
 from shared.models import JobState
 from shared.options import MediaFormat, Quality
-from shared.results import JobView
+from shared.results import JobView, error_view
 from shared.settings import Settings
 from shared.storage import StorageError
 
@@ -42,6 +42,8 @@ STOPPED = f"The service has stopped; I carry on by myself if it is not back in {
 FOLLOW_INTERVAL = 0.7
 STOP_TIME = 5.0  # seconds that whoever carries a cancelled job has to let go of it
 CLOSED = "These links answer while 'linkferry up' or 'linkferry web' runs; neither does now."
+
+ON_THE_WAY = {"stage", "progress", "position", "starts_in", "retry_in"}  # no fields of a job that has ended
 
 log = logging.getLogger(__name__)
 
@@ -112,8 +114,10 @@ async def _journey(parts: Parts, command: Get, asked: Asked, person: Console) ->
         if view is not None and view.state.is_active:
             view = await _until_done(parts, submitted, person)
     except asyncio.CancelledError:
+        submitted = await submitting
+        await _cancel(parts, submitted)  # for the second time, unless it was still being handed in
         if asked.as_json:
-            _print_failure(JobState.CANCELLED, JobError(Code.CANCELLED), (await submitting).job_id)
+            _print_failure(JobState.CANCELLED, JobError(Code.CANCELLED), submitted.job_id)
         raise
     if view is None:
         raise ConfigError("The job vanished from the database; somebody removed it while it was carried.")
@@ -126,7 +130,10 @@ async def _submit(parts: Parts, command: Get, origin: Origin) -> Submitted:
 
 
 async def _until_done(parts: Parts, submitted: Submitted, person: Console) -> JobView | None:
-    """Show the job until it ends, and see to it that somebody carries it. Cancelled, it cancels the job."""
+    """Show the job until it ends, and see to it that somebody carries it.
+
+    Cancelled, it cancels the job while there is still somebody who can end it well.
+    """
     async with _carried(parts, person):
         try:
             return await show_progress(parts.follower.follow(submitted.job_id, FOLLOW_INTERVAL), person)
@@ -222,16 +229,16 @@ def _refused(error: CommandError | JobError, asked: Asked, person: Console) -> i
 
 
 def _for_programs(view: JobView) -> dict[str, object]:
-    return view.model_dump(mode="json", exclude={"stage", "progress", "position", "starts_in", "retry_in"})
+    return view.model_dump(mode="json", exclude=ON_THE_WAY)
 
 
 def _print_failure(state: JobState, error: CommandError | JobError, job_id: UUID | None) -> None:
     """The same fields as those of a job that came to an end."""
     code = error.code if isinstance(error, JobError) else Code.INVALID_LINK
     message = error.message if isinstance(error, JobError) else str(error)
-    nothing = dict.fromkeys(("title", "duration_seconds", "note"))
-    about: dict[str, object] = {"job_id": job_id and str(job_id), "state": state, **nothing, "artifacts": []}
-    _print_json({**about, "error": {"code": code, "message": message}})
+    about: dict[str, object] = dict.fromkeys(name for name in JobView.model_fields if name not in ON_THE_WAY)
+    about |= {"job_id": job_id and str(job_id), "state": state, "site": "", "artifacts": []}
+    _print_json(about | {"error": error_view(code, message).model_dump()})
 
 
 def _print_json(value: dict[str, object]) -> None:

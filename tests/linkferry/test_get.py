@@ -6,16 +6,20 @@ import json
 import signal
 import sqlite3
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bots.intake import Intake, Submitted
 from linkferry import carry
 from linkferry.carry import Asked, read
 from linkferry.cli import SUBS
 from shared.errors import Code, CommandError, JobError
 from shared.lock import worker_lock
 from shared.options import Clip, MediaFormat, Quality
+from shared.results import ErrorView, JobView
 from shared.settings import Settings
 from tests.linkferry.conftest import Home, finish, until
 from tests.site.server import MediaSite
@@ -107,11 +111,37 @@ def test_json_then_the_same_link_again_from_what_is_stored(
     assert now == saved.keys(), "the film got a neighbour as it was stored, the others were there"
 
 
+async def test_cancelled_while_it_is_handed_in_nobody_carries_it_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    submit, handing_in, goes_on = Intake.submit, asyncio.Event(), asyncio.Event()
+
+    async def slowly(*words: Any) -> Submitted:
+        handing_in.set()
+        await goes_on.wait()
+        return await submit(*words)
+
+    monkeypatch.setattr(Intake, "submit", slowly)
+    settings = Settings(_env_file=None, data_dir=tmp_path)
+    getting = asyncio.create_task(carry.get(settings, replace(asked("https://a.example/x"), as_json=True)))
+    async with asyncio.timeout(60):
+        await handing_in.wait()
+        getting.cancel()
+        goes_on.set()
+        assert await getting == carry.CANCELLED
+    told = json.loads(capfdbinary.readouterr().out)
+    assert (told["state"], told["error"]["code"]) == ("cancelled", "cancelled")
+    with sqlite3.connect(tmp_path / "linkferry.db") as database:
+        assert database.execute("SELECT state FROM jobs").fetchall() == [("cancelled",)]
+    database.close()
+
+
 def test_a_refused_link_is_json_too(home: Home) -> None:
     done = home.run("get", "https://user:secret@a.example/x", "--json")
     assert done.code == 1 and "secret" not in done.out + done.err
     assert done.json["error"]["code"] == "invalid_link" and "password" in done.json["error"]["message"]
-    assert done.json.keys() >= {"job_id", "state", "title", "duration_seconds", "artifacts", "error"}
+    assert done.json.keys() == JobView.model_fields.keys() - carry.ON_THE_WAY
+    assert done.json["error"].keys() == ErrorView.model_fields.keys()
     refused = home.run("get", "javascript:alert(1)")
     assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
 
