@@ -215,7 +215,7 @@ async def test_a_worker_that_slept_through_its_lease_writes_nothing_when_it_wake
 ) -> None:
     command = ("-m", "tests.journeys.killable")
     async with open_parts(settings_for(home.data, site)) as parts:
-        asked = await submit(parts, site, slowly(400_000))
+        asked = await submit(parts, site, slowly(200_000))
 
         async def is_delivered() -> bool:
             async with parts.database.read() as session:
@@ -239,7 +239,7 @@ async def test_a_worker_that_slept_through_its_lease_writes_nothing_when_it_wake
                 await until(has_noticed)
                 assert await asyncio.to_thread(stop, other) == 0
             sleeper.send_signal(signal.SIGTERM)
-            assert await asyncio.to_thread(sleeper.wait, 20) == 0
+            assert await asyncio.to_thread(sleeper.wait, 60) == 0
         async with parts.database.read() as session:
             keys = list(await session.scalars(select(Artifact.storage_key)))
             job = (await session.scalars(select(Job))).one()

@@ -187,7 +187,7 @@ async def test_tracks_made_to_take_long_do_not_take_all_the_time(tmp_path: Path)
         (tmp_path / str(number)).write_text(long)
     tracks = [track(f"x{number}", tmp_path / str(number)) for number in range(3)]
     found = Media(extractor="E", media_id="1", webpage_url="", title="t")
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(120):
         means = means_in(tmp_path, Patience(each=30, together=0.5))
         result = await convert_tracks(tracks, found, Options(), means)
     assert result == ([], tracks)

@@ -25,14 +25,16 @@ LINK = "https://youtu.be/dQw4w9WgXcQ"
 async def test_a_slow_identity_is_none_and_kills_nobody(
     server: ChildServer, limits: MakeLimits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warm, "_IDENTIFY_PATIENCE", 0.2)
     before = warm_process().pid
     async with server.open(tmp_path, limits()) as child:
         os.kill(before, signal.SIGSTOP)
         try:
-            assert await server.identify(LINK) is None
+            with monkeypatch.context() as patch:
+                patch.setattr(warm, "_IDENTIFY_PATIENCE", 0.2)
+                assert await server.identify(LINK) is None
         finally:
             os.kill(before, signal.SIGCONT)
+        monkeypatch.setattr(warm, "_IDENTIFY_PATIENCE", 60.0)
         assert await server.identify(LINK) is not None
         os.kill(child.pid, 0)
     assert warm_process().pid == before
@@ -41,7 +43,7 @@ async def test_a_slow_identity_is_none_and_kills_nobody(
 async def test_a_fork_waits_behind_others_as_long_as_they_are_served(
     server: ChildServer, limits: MakeLimits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warm, "_SILENCE", 0.5)
+    monkeypatch.setattr(warm, "_SILENCE", 4.0)
     before = warm_process().pid
     current = server._current
     assert current is not None
@@ -49,10 +51,11 @@ async def test_a_fork_waits_behind_others_as_long_as_they_are_served(
     os.kill(before, signal.SIGSTOP)
     try:
         opening = asyncio.create_task(open_and_leave(server, limits(), tmp_path))
-        for _ in range(8):  # longer than the patience, but it is heard of all the time
-            await asyncio.sleep(0.15)
+        for _ in range(10):  # longer than the patience, but it is heard of all the time
+            await asyncio.sleep(0.5)
             running._heard = asyncio.get_running_loop().time()
     finally:
+        monkeypatch.setattr(warm, "_SILENCE", 60.0)
         os.kill(before, signal.SIGCONT)
     await opening
     assert warm_process().pid == before

@@ -10,7 +10,7 @@ from worker.child import ChildServer, NoChild
 from worker.child import server as module
 from worker.child.warm import WarmProcess
 
-PATIENCE = 40.0  # seconds
+PATIENCE = 90.0  # seconds
 
 
 class Starts:

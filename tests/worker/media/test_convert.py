@@ -231,11 +231,11 @@ async def test_cancel_leaves_no_process_and_no_file(sample: MakeSample, tmp_path
     running = asyncio.Event()
     options = Options(format=MediaFormat.WEBM)
     task = asyncio.create_task(convert([sample("long.mp4")], tmp_path, options, lambda _: running.set()))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await running.wait()
     assert processes_in(tmp_path)
     task.cancel()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         with pytest.raises(asyncio.CancelledError):
             await task
     assert processes_in(tmp_path) == []
@@ -255,7 +255,7 @@ asyncio.run(convert([pathlib.Path({str(sample("long.mp4"))!r})], pathlib.Path({s
         assert worker.stdout
         assert worker.stdout.readline() == b"running\n"
         os.kill(worker.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while processes_in(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert processes_in(tmp_path) == []

