@@ -177,7 +177,7 @@ async def test_an_edit_whose_answer_was_lost_shows_the_same_once_more(post: Post
 async def test_a_chat_that_never_answers_holds_up_nobody_else(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared.chat.deliver, "EDIT_TIMEOUT", 1)
+    monkeypatch.setattr(shared.chat.deliver, "EDIT_TIMEOUT", 3)
     requests = await post.finished_job("m1", "m2", "m3")
     post.chat.faults = [Fault.SILENT]
     await post.deliver_all()

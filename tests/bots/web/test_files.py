@@ -103,7 +103,7 @@ def site(running_site: Site) -> Site:
 
 @pytest.fixture
 async def http(site: Site) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{site.port}") as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{site.port}", timeout=60) as client:
         yield client
 
 
@@ -371,7 +371,7 @@ async def test_files_elsewhere_are_a_redirect_that_is_not_kept(tmp_path: Path) -
     app.include_router(files_router(links, Bucket(tmp_path), find))
     path = urlsplit(links.url("http://h", film, "film.mp4", 60)).path
     with running(app) as (port, _):
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
             answer = await http.get(path)
     assert answer.status_code == 302
     assert answer.headers["location"] == "https://bucket.example/ab/film.mp4?signature=x"
@@ -390,7 +390,7 @@ def open_descriptors_of(path: Path) -> int:
 
 
 async def eventually_closed(path: Path) -> None:
-    for _ in range(400):
+    for _ in range(6000):
         if open_descriptors_of(path) == 0:
             return
         await asyncio.sleep(0.01)
@@ -424,7 +424,7 @@ async def test_a_file_that_shrinks_while_it_is_sent_breaks_the_connection(
     size = 256 * 1024 * 1024
     artifact_id = site.add(replace(FILM, key="big", size=size), b"")
     os.truncate(site.storage.path("big"), size)
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=60) as http:
         with pytest.raises(httpx.RemoteProtocolError):
             async with http.stream("GET", f"http://127.0.0.1:{site.port}{site.path(artifact_id)}") as answer:
                 assert answer.status_code == 200

@@ -41,7 +41,7 @@ async def test_a_signed_link_leads_to_the_bucket_until_it_is_revoked(
         revoked = await ours.get(link)
     assert (redirect.status_code, revoked.status_code) == (302, 404)
     assert redirect.headers["cache-control"] == "no-store"
-    async with httpx.AsyncClient(trust_env=False) as browser:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as browser:
         film = await browser.get(redirect.headers["location"])
     assert film.content == b"the film"
     assert film.headers["content-disposition"].startswith("inline;")

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.bots.web.browser.scenes import make_media
 from tests.bots.web.test_api import Endpoint, running
@@ -17,6 +17,7 @@ from tests.bots.web.watching import page_path
 PICTURES = Path(__file__).parents[4] / ".cache" / "screenshots"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 WIDE = (1440, 900)
+expect.set_options(timeout=60_000)  # where a look is repeated; the machine may be busy
 KNOWS_ITS_FILM = """() => {
     const media = document.querySelector("#media");
     return !media || media.readyState >= 1 || media.error;
@@ -88,7 +89,7 @@ async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     context = await browser.new_context(
         viewport={"width": width, "height": height}, locale="en-GB", timezone_id="UTC"
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)
     yield context
     await context.close()
 
