@@ -1,10 +1,12 @@
 """Facts about the tree that must stay true, whoever changes it."""
 
 import itertools
+import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -94,3 +96,12 @@ def test_make_knows_the_commands_that_people_are_told() -> None:
 def test_scripts_can_be_started() -> None:
     scripts = [ROOT / ".ci" / "run", *(ROOT / "scripts").glob("*.sh")]
     assert [path.name for path in scripts if not os.access(path, os.X_OK)] == []
+
+
+@pytest.mark.slow
+def test_boto3_is_imported_only_where_s3_is_chosen() -> None:
+    program = (
+        "import sys, json, linkferry.cli; print(json.dumps([m for m in sys.modules if m.startswith('boto')]))"
+    )
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout
+    assert json.loads(output) == []

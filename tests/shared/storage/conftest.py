@@ -8,22 +8,29 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from shared.settings import Settings
-from shared.storage import LocalStorage, Storage, StoredKey
+from shared.storage import Label, LocalStorage, Storage, StoredKey
 from shared.storage.s3 import S3Storage
 from shared.storage.s3.bucket import Bucket, open_bucket
 from tests.services import free_port
-from tests.shared.storage.faulty import FaultyS3
+from tests.shared.storage.faulty import FaultyS3, Seen
 
 START_TIME = 60  # seconds; moto imports for two of them
 PART = 256 * 1024  # bytes; small, so that a film of several parts is quickly there
 KEY_ID, SECRET = "AKIATESTTESTTESTTEST", "kept-out-of-logs-and-messages"
 
+BIG = 3 * PART + 12_345  # bytes: four parts
+KEY, FULL = "job/1.0.video.mp4", "linkferry/job/1.0.video.mp4"
+LABEL = Label("video/mp4", "Fährmann.mp4", tags={"job": "j-1", "kind": "video"})
+
 MakeFile = Callable[..., Path]
+OpenOne = Callable[..., S3Storage]
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +92,7 @@ def s3_settings(url: str, **more: Any) -> Settings:
 
 
 @pytest.fixture
-def open_one(faulty: FaultyS3, tmp_path: Path) -> Iterator[Callable[..., S3Storage]]:
+def open_one(faulty: FaultyS3, tmp_path: Path) -> Iterator[OpenOne]:
     """Opens storages behind the proxy, in one new bucket, as processes of their own would."""
     settings = s3_settings(faulty.url)
     bucket = open_bucket(settings)
@@ -113,13 +120,13 @@ def open_one(faulty: FaultyS3, tmp_path: Path) -> Iterator[Callable[..., S3Stora
 
 
 @pytest.fixture
-def s3(open_one: Callable[..., S3Storage]) -> S3Storage:
+def s3(open_one: OpenOne) -> S3Storage:
     """A storage in a bucket of its own, behind the proxy."""
     return open_one()
 
 
 @pytest.fixture
-def bucket(open_one: Callable[..., S3Storage]) -> Bucket:
+def bucket(open_one: OpenOne) -> Bucket:
     """The bucket of this test, as somebody else sees it."""
     found: Bucket = open_one.bucket  # type: ignore[attr-defined]
     return found
@@ -152,3 +159,31 @@ async def stored_by_key(storage: Storage) -> dict[str, StoredKey]:
 async def stored_keys(storage: Storage) -> set[str]:
     """The keys that the storage lists."""
     return set(await stored_by_key(storage))
+
+
+def head(bucket: Bucket, key: str = FULL) -> dict[str, object]:
+    """What S3 says of an object."""
+    return dict(bucket.client.head_object(Bucket=bucket.name, Key=key, ChecksumMode="ENABLED"))
+
+
+async def body_of(storage: S3Storage, key: str = KEY) -> bytes:
+    """What a person gets behind a presigned link."""
+    link = await storage.external_link(
+        key, file_name="f.mp4", content_type="video/mp4", disposition="inline", ttl_seconds=60
+    )
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+        answer = await client.get(link)
+    assert answer.status_code == 200
+    return answer.content
+
+
+def part_numbers(faulty: FaultyS3) -> list[int]:
+    """The parts that were sent, by number."""
+    return sorted(
+        int(parse_qs(urlsplit(seen.path).query)["partNumber"][0]) for seen in faulty.seen if seen.is_part
+    )
+
+
+def lower(seen: Seen) -> dict[str, str]:
+    """The headers of a request under lower-case names."""
+    return {name.lower(): value for name, value in seen.headers.items()}

@@ -14,9 +14,19 @@ from shared.storage import StorageError, open_storage
 from shared.storage.s3 import S3Storage
 from shared.storage.s3.bucket import open_bucket
 from tests.services import free_port
-from tests.shared.storage.conftest import KEY_ID, PART, SECRET, MakeFile, s3_settings
+from tests.shared.storage.conftest import (
+    BIG,
+    FULL,
+    KEY,
+    KEY_ID,
+    PART,
+    SECRET,
+    MakeFile,
+    body_of,
+    part_numbers,
+    s3_settings,
+)
 from tests.shared.storage.faulty import FaultyS3, Seen
-from tests.shared.storage.test_s3 import BIG, FULL, KEY, body_of, part_numbers
 
 
 def is_third(seen: Seen) -> bool:
