@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -27,6 +26,7 @@ import httpx
 import psutil
 from websockets.asyncio.client import connect
 
+from tests.services import free_port
 from tests.site.server import MediaSite
 
 YT_DLP = Path(sys.executable).with_name("yt-dlp")
@@ -81,12 +81,6 @@ def service(folder: Path, site: MediaSite) -> Iterator[tuple[str, psutil.Process
     finally:
         process.terminate()
         process.wait(20)
-
-
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def wait_until_it_answers(base: str) -> None:

@@ -21,6 +21,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
+from tests.services import free_port
+
 SIZE = 512 * 1024 * 1024
 TARGET = 0.7
 KEY = "bench/film.mp4"
@@ -104,7 +106,7 @@ def _write_film(path: Path) -> None:
 
 @contextmanager
 def _nginx(folder: Path) -> Iterator[str]:
-    port = _free_port()
+    port = free_port()
     conf = folder / "nginx.conf"
     user = "user root;" if os.geteuid() == 0 else ""
     conf.write_text(NGINX_CONF.format(folder=folder, root=folder / "files", port=port, user=user))
@@ -118,7 +120,7 @@ def _nginx(folder: Path) -> Iterator[str]:
 def _linkferry(folder: Path) -> Iterator[str]:
     from shared.links import Links
 
-    port, artifact_id = _free_port(), uuid4()
+    port, artifact_id = free_port(), uuid4()
     command = [sys.executable, "-m", "benchmarks.serving", "serve", str(folder / "files"), str(port)]
     with _server(command, port):
         yield Links([SECRET]).url(f"http://127.0.0.1:{port}", artifact_id, "film.mp4", 3600)
@@ -144,13 +146,6 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
         else:
             return
     raise SystemExit(f"the server did not start: {process.args!r}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def serve(root: Path, port: int) -> None:

@@ -29,6 +29,7 @@ from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 
+from tests.services import free_port
 from tests.slack.signed import sign
 
 RATE, SECONDS = 50, 10
@@ -125,13 +126,6 @@ def running(port: int, command: list[str], named: dict[str, str]) -> Iterator[No
     finally:
         process.terminate()
         process.wait(20)
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def percentile(times: list[float], share: int) -> float:
