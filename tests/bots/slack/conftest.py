@@ -111,9 +111,9 @@ async def chatting(settings: Settings) -> AsyncIterator[tuple[Parts, Any, list[A
     async with (
         open_parts(settings) as parts,
         delivering(parts, clients) as deliverer,
-        running_chats(parts, clients, deliverer) as chats,
+        running_chats(parts, clients, deliverer) as routers,
     ):
-        yield parts, deliverer.nudge, chats.routers
+        yield parts, deliverer.nudge, routers
 
 
 def chat_in(slack: SlackDouble, parts: Parts, nudge: Any) -> Chatting:

@@ -148,8 +148,8 @@ async def test_the_web_endpoint_alone_stores_and_another_process_shows(
     slack: SlackDouble, tmp_path: Path
 ) -> None:
     settings = http_settings(tmp_path / "data", slack)
-    async with open_parts(settings) as parts, running_chats(parts, {}, None) as chats:
-        await slack.delivers_to(URL, site(chats.routers))
+    async with open_parts(settings) as parts, running_chats(parts, {}, None) as routers:
+        await slack.delivers_to(URL, site(routers))
         chat = chat_in(slack, parts, lambda: None)
         assert (await chat.ann.runs(f"/get {LINK}", chat.channel)).is_acked
         await chat.ann.runs("/ferry status", chat.channel)

@@ -58,10 +58,10 @@ async def chat(
             async with (
                 open_parts(settings_for(tmp_path / "data", slack, **changes)) as parts,
                 running_worker(parts, clients) as deliverer,
-                running_chats(parts, clients, deliverer) as chats,
+                running_chats(parts, clients, deliverer) as routers,
             ):
                 if http:
-                    await slack.delivers_to(URL, web_site(chats.routers))
+                    await slack.delivers_to(URL, web_site(routers))
                 else:
                     await slack.socket.connected()
                 yield slack, ann, slack.channel("films", [ann], bot=True), parts

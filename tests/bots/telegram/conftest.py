@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from fastapi import APIRouter
 from sqlalchemy import select
 
 import bots.telegram.life
 import bots.telegram.updates
 import linkferry.telegram
 from linkferry import compose
-from linkferry.chats import Chats, running_chats
+from linkferry.chats import running_chats
 from linkferry.compose import Parts, delivering, open_parts, running_worker
 from shared.chat import MessageClient
 from shared.models import Job, Request
@@ -85,7 +86,7 @@ async def chatting(settings: Settings) -> AsyncIterator[Parts]:
 
 
 @asynccontextmanager
-async def working(settings: Settings, children: ChildServer) -> AsyncIterator[Chats]:
+async def working(settings: Settings, children: ChildServer) -> AsyncIterator[list[APIRouter]]:
     """The chats of a process that carries jobs as well, with the warm process of the session."""
 
     class Borrowed:
@@ -102,9 +103,9 @@ async def working(settings: Settings, children: ChildServer) -> AsyncIterator[Ch
         async with (
             open_parts(settings) as parts,
             running_worker(parts, clients) as deliverer,
-            running_chats(parts, clients, deliverer) as chats,
+            running_chats(parts, clients, deliverer) as routers,
         ):
-            yield chats
+            yield routers
 
 
 @pytest_asyncio.fixture

@@ -18,13 +18,12 @@ import pytest
 import pytest_asyncio
 import uvicorn
 from aiohttp import web
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from lo_bot_api_emulator import LoBotApiEmulator
 
 import linkferry.telegram
 import shared.deliveries
 from bots.telegram.webhook import PATH
-from linkferry.chats import Chats
 from linkferry.serve import listening
 from shared.chat.telegram.client import NOT_TAKEN
 from shared.settings import Settings
@@ -184,10 +183,10 @@ async def test_by_polling_a_link_becomes_a_question_and_then_the_result(
 
 
 @asynccontextmanager
-async def answering(settings: Settings, chats: Chats) -> AsyncIterator[None]:
+async def answering(settings: Settings, routers: list[APIRouter]) -> AsyncIterator[None]:
     """The web endpoint with what chats need of it."""
     app = FastAPI()
-    for router in chats.routers:
+    for router in routers:
         app.include_router(router)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
     server.capture_signals = nullcontext  # type: ignore[assignment, method-assign]
@@ -210,7 +209,7 @@ async def test_by_webhook_settings_count_and_the_result_is_a_link_as_wished(
         settings = settings_of(
             tmp_path, site, url, public_url=here, port=port, telegram_webhook_secret=SECRET
         )
-        async with working(settings, children) as chats, answering(settings, chats):
+        async with working(settings, children) as routers, answering(settings, routers):
             await ann.sends("/settings")  # before the webhook is set: it waits
             page = await ann.sees(lambda shown: "Send a link" in shown.buttons)
             assert ann.emulator._update_queues.info(TOKEN)["url"] == here + PATH

@@ -34,10 +34,10 @@ async def pushed(settings: Settings, *, shows: bool = True) -> AsyncIterator[Par
     async with (
         open_parts(settings) as parts,
         delivering(parts, clients) as deliverer,
-        running_chats(parts, clients, deliverer if shows else None) as chats,
+        running_chats(parts, clients, deliverer if shows else None) as routers,
     ):
         app = FastAPI()
-        for router in chats.routers:
+        for router in routers:
             app.include_router(router)
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
         server.capture_signals = nullcontext  # type: ignore[assignment, method-assign]
