@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from bots.slack.deeds import Speaker
 from shared.chat.port import MessageGone
 from shared.chat.slack.errors import code_of
 from shared.chat.slack.web import Clients
+from shared.recent import Recent
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class Admins:
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
-        self._known: OrderedDict[str, tuple[float, bool]] = OrderedDict()
+        self._known: Recent[str, tuple[float, bool]] = Recent(REMEMBERED)
 
     async def is_admin(self, speaker: Speaker) -> bool:
         """Whether this person may act for others; no, when Slack does not say."""
@@ -47,9 +47,6 @@ class Admins:
             return False
         is_admin = bool(user.get("is_admin") or user.get("is_owner")) and _belongs(user, speaker.team)
         self._known[speaker.user_id] = now, is_admin
-        self._known.move_to_end(speaker.user_id)
-        while len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
         return is_admin
 
 

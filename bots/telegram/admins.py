@@ -2,13 +2,13 @@
 
 import logging
 import time
-from collections import OrderedDict
 
 from telegram import Bot
 from telegram.error import TelegramError
 
 from bots.telegram.access import Standing
 from bots.telegram.reading import Speaker
+from shared.recent import Recent
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class Admins:
 
     def __init__(self, bot: Bot) -> None:
         self._bot = bot
-        self._known: OrderedDict[str, tuple[float, frozenset[str]]] = OrderedDict()
+        self._known: Recent[str, tuple[float, frozenset[str]]] = Recent(REMEMBERED)
 
     async def is_admin(self, speaker: Speaker, standing: Standing) -> bool:
         """Whether this person may act for others here; no, when Telegram does not say."""
@@ -46,7 +46,4 @@ class Admins:
             log.info("chat %s: nobody says who its administrators are: %s", chat_id, error)
             return frozenset()
         self._known[chat_id] = now, frozenset(str(member.user.id) for member in members)
-        self._known.move_to_end(chat_id)
-        while len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
         return self._known[chat_id][1]

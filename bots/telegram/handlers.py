@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -28,6 +27,7 @@ from shared.chat.telegram.render import Message
 from shared.database import Database
 from shared.errors import CommandError, JobError
 from shared.models import Delivery, Request
+from shared.recent import Recent
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class TelegramBot:
         self._database = database
         self._admins = Admins(bot)
         self._owner = Owner(bot, access, replies)
-        self._refused: OrderedDict[str, float] = OrderedDict()  # chats, and when they were told so
+        self._refused: Recent[str, float] = Recent(REMEMBERED)  # chats, and when they were told so
 
     async def handle(self, update: Update) -> None:
         """Do what the update asks for; once this returns, it need not come again."""
@@ -233,9 +233,6 @@ class TelegramBot:
         if now - self._refused.get(speaker.chat_id, -REFUSAL_PAUSE) < REFUSAL_PAUSE:
             return
         self._refused[speaker.chat_id] = now
-        self._refused.move_to_end(speaker.chat_id)
-        while len(self._refused) > REMEMBERED:
-            self._refused.popitem(last=False)
         self._tell(speaker, texts.refusal(standing, speaker))
 
     def _say(self, speaker: Speaker, sentence: str) -> None:

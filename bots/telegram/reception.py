@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from bots.telegram.handlers import NotStored
 from shared import tracing
 from shared.chat.telegram import PLATFORM
 from shared.database import Database
+from shared.recent import Recent
 from shared.telemetry import log_context
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Reception:
         self._handle = handle
         self._database = database
         self._give_up = give_up
-        self._tries: OrderedDict[int, int] = OrderedDict()
+        self._tries: Recent[int, int] = Recent(REMEMBERED)
 
     async def take(self, raw: Any) -> bool:
         """True once the update is done with; False when it has to come again, as the database is away."""
@@ -72,10 +72,8 @@ class Reception:
 
     async def _is_poison(self, update: Update) -> bool:
         """Whether the update itself is what the database does not take."""
-        tries = self._tries.pop(update.update_id, 0) + 1
+        tries = self._tries.get(update.update_id, 0) + 1
         self._tries[update.update_id] = tries
-        while len(self._tries) > REMEMBERED:
-            self._tries.popitem(last=False)
         if tries < TRIES:
             return False
         try:

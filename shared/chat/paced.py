@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
-from typing import TypeVar
 from uuid import UUID
 
 from shared import tracing
@@ -14,10 +13,8 @@ from shared.chat.port import MessageClient, Throttled
 from shared.locks import Locks
 from shared.metrics import CHAT_EDITS, CHAT_POSTS, CHAT_REFUSALS
 from shared.models import Request
+from shared.recent import Recent
 from shared.results import JobView
-
-K = TypeVar("K")
-T = TypeVar("T")
 
 REMEMBERED = 1000  # requests of late whose post and final edit are known: others may still be on their way
 PATIENCE = 5.0  # seconds a call may wait for its turn; whatever has to wait longer is tried again later
@@ -42,8 +39,8 @@ class PacedClient:
         self._clock = clock
         self._platform = platform
         self.pace = pace
-        self._posted: OrderedDict[tuple[str, UUID], str] = OrderedDict()  # a chat that moves gets a new one
-        self._final: OrderedDict[UUID, None] = OrderedDict()
+        self._posted: Recent[tuple[str, UUID], str] = Recent(REMEMBERED)  # a chat that moves gets a new one
+        self._final: Recent[UUID, None] = Recent(REMEMBERED)
         self._locks = Locks()
         self._waiting: Counter[Hashable] = Counter()  # how many stand in line, by place
 
@@ -54,7 +51,7 @@ class PacedClient:
             if asked not in self._posted:
                 async with self.turn(request.chat_id):
                     with tracing.span("post", request.traceparent, "client", request_id=request.id):
-                        _keep(self._posted, asked, await self._client.post(request, view))
+                        self._posted[asked] = await self._client.post(request, view)
                 CHAT_POSTS.labels(self._platform).inc()
             return self._posted[asked]
 
@@ -65,7 +62,7 @@ class PacedClient:
                 with tracing.span("edit", kind="client", request_id=request.id):
                     await self._client.edit(request, message, view)
             CHAT_EDITS.labels(self._platform).inc()
-            _keep(self._final, request.id, None)
+            self._final[request.id] = None
 
     def take_turn(self, request: Request, age: float) -> bool:
         """Whether the request's message may show progress now; then its turn is taken: `show` it.
@@ -135,9 +132,3 @@ class PacedClient:
             CHAT_REFUSALS.labels(self._platform).inc()
             self.pace.refused(chat, self._clock(), throttled.seconds)
             raise
-
-
-def _keep(memory: OrderedDict[K, T], key: K, value: T) -> None:
-    memory[key] = value
-    while len(memory) > REMEMBERED:
-        memory.popitem(last=False)

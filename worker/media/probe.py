@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from shared.errors import Code, JobError
+from shared.recent import Recent
 from worker.media.answer import Answer, FormatAnswer, FrameAnswer, StreamAnswer
 from worker.media.layout import Layout, read_layout
 from worker.media.process import DEMUXERS, PROTOCOLS, file_url, run
@@ -79,7 +79,7 @@ class MediaInfo:
         return tuple(stream for stream in self.streams if stream.kind is kind)
 
 
-_remembered: OrderedDict[tuple[str, int, int, int], MediaInfo] = OrderedDict()
+_remembered: Recent[tuple[str, int, int, int], MediaInfo] = Recent(64)
 
 
 async def inspect(path: Path) -> MediaInfo:
@@ -100,8 +100,6 @@ async def inspect(path: Path) -> MediaInfo:
 def remember(info: MediaInfo, stat: os.stat_result) -> MediaInfo:
     """What `inspect` answers from now on, while the file is as it was when `stat` was taken."""
     _remembered[_identity(info.path, stat)] = info
-    while len(_remembered) > 64:
-        _remembered.popitem(last=False)
     return info
 
 

@@ -1,6 +1,5 @@
 """Brings status messages and answers to Slack. Nothing here waits for its turn: `PacedClient` does."""
 
-from collections import OrderedDict
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -20,6 +19,7 @@ from shared.chat.slack.sending import NO_PREVIEW, SILENT, replace, send
 from shared.chat.slack.sharing import Sharing, place_of
 from shared.chat.slack.web import SDK_LOG, Clients
 from shared.models import Request
+from shared.recent import Recent
 from shared.results import JobView
 
 EVENT = "linkferry_request"  # the metadata by which a status message can be found again
@@ -40,7 +40,7 @@ class SlackClient:
         self._clients = clients
         self._session = session
         self._sharing = sharing
-        self._unsure: OrderedDict[UUID, None] = OrderedDict()  # requests whose post may have arrived unheard
+        self._unsure: Recent[UUID, None] = Recent(REMEMBERED)  # requests whose post may have arrived unheard
 
     async def post(self, request: Request, view: JobView) -> str:
         """See `MessageClient.post`; a post whose answer was lost is looked for before there is another.
@@ -51,7 +51,7 @@ class SlackClient:
         web, channel = await self._reach(request.chat_id)
         found = await self._lost(web, channel, request)
         if found is None:
-            self._doubt(request.id)  # until there is an answer: a call that is cut short leaves it so
+            self._unsure[request.id] = None  # until there is an answer: a call that is cut short leaves it so
             told = status(view, request.id)
             try:
                 found = await send(web, channel, told, request.thread_id, _metadata(request.id))
@@ -129,11 +129,6 @@ class SlackClient:
     async def _reach(self, chat: str) -> tuple[AsyncWebClient, str]:
         team, channel = split_chat(chat)
         return await self._clients(team), channel
-
-    def _doubt(self, request_id: UUID) -> None:
-        self._unsure[request_id] = None
-        while len(self._unsure) > REMEMBERED:
-            self._unsure.popitem(last=False)
 
     async def _lost(self, web: AsyncWebClient, channel: str, request: Request) -> str | None:
         """The message that the request may have already, if so and if it can be found.
