@@ -52,14 +52,25 @@ async def program(name: str) -> Finding:
         return Finding(name, "missing.", "Install it: apt install ffmpeg.", fatal=True)
     try:
         async with asyncio.timeout(ANSWER_TIME):
-            process = await asyncio.create_subprocess_exec(
-                path, "-version", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-            )
-            output, _ = await process.communicate()
-    except (OSError, TimeoutError) as error:
+            output = await _version_words(path)
+    except TimeoutError:
+        return Finding(name, f"{path} does not answer.", f"See why: {path} -version.", fatal=True)
+    except OSError as error:
         return Finding(name, f"{path} does not run ({error}).", "Install it: apt install ffmpeg.", fatal=True)
     found = re.search(rb"version (\S+)", output)
     return Finding(name, found[1].decode(errors="replace") if found else "of an unknown version")
+
+
+async def _version_words(path: str) -> bytes:
+    process = await asyncio.create_subprocess_exec(
+        path, "-version", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:  # it is too slow; one that waits for its disk would be waited for, too
+            process.kill()
+    return output
 
 
 async def deno() -> Finding:

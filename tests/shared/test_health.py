@@ -1,9 +1,12 @@
 """What health tells: what is well, what is not and why, and what of it a process can do without."""
 
 import asyncio
+import os
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import update
 
@@ -124,6 +127,40 @@ async def test_a_missing_ffmpeg_stops_workers_only(
     for role, status in (("worker", "failing"), ("bots", "warning")):
         report = await look(settings, database, role=role).report()
         assert (report.status, report.checks["ffmpeg"].ok) == (status, False)
+
+
+@pytest.fixture
+def silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a program that says nothing, `ffmpeg`, notes its process id."""
+    noted, script = tmp_path / "pid", tmp_path / "ffmpeg"
+    script.write_text(f"#!/bin/sh\necho $$ > {noted}.part && mv {noted}.part {noted}\nexec sleep 1000\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return noted
+
+
+async def test_a_program_that_nobody_waits_for_any_longer_is_ended(
+    silent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "ANSWER_TIME", 600)
+    asking = asyncio.create_task(checks.program("ffmpeg"))
+    async with asyncio.timeout(60):
+        while not silent.exists():
+            await asyncio.sleep(0.01)
+        asking.cancel()
+        await asyncio.wait([asking])
+        reaping = [thread for thread in threading.enumerate() if "waitpid" in thread.name]
+        while psutil.pid_exists(int(silent.read_text())) or any(thread.is_alive() for thread in reaping):
+            await asyncio.sleep(0.01)
+
+
+async def test_of_a_program_that_does_not_answer_nobody_says_it_is_missing(
+    silent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "ANSWER_TIME", 0)
+    finding = await checks.program("ffmpeg")
+    assert finding.fatal and finding.found == f"{silent.parent}/ffmpeg does not answer."
+    assert "-version" in finding.advice and "Install" not in finding.advice
 
 
 async def test_many_who_ask_at_once_cost_one_question() -> None:
