@@ -8,7 +8,7 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import Field
 
-from shared import checks, load
+from shared import checks, load, space
 from shared.chat.words import time_words
 from shared.checks import Finding
 from shared.database import Database
@@ -97,6 +97,7 @@ class Health:
         self._needs = needs
         self.load = Kept(self._count, MOMENT)
         self.depth = Kept(queue.depth, MOMENT)
+        self.free = Kept(lambda: asyncio.to_thread(space.free, settings), SOON)
         looks: dict[str, tuple[Callable[[], Awaitable[Finding]], float]] = {
             "database": (self._ask_database, MOMENT),
             "broker": (self._ask_broker, MOMENT),

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from shared import checks, space
+from shared import checks
 from shared.database import Database
 from shared.health import Health, Report
 from shared.load import Load
@@ -62,7 +62,7 @@ class Monitor:
             health.report(),
             health.load.get(),
             health.depth.get(),
-            asyncio.to_thread(space.free, self._settings),
+            health.free.get(),
             return_exceptions=True,
         )
         return Sight(

@@ -1,5 +1,7 @@
 """`/health`, `/health/live` and `/metrics`: what they tell, to whom, and whatever is down."""
 
+import asyncio
+import threading
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -7,6 +9,7 @@ import httpx
 import pytest
 
 from bots.web.monitoring import monitoring_app
+from shared import health, space
 from shared.health import NEEDS
 from shared.monitor import Monitor
 from shared.settings import Settings
@@ -45,6 +48,23 @@ async def test_without_its_database_it_is_not_ready_but_lives_and_can_be_scraped
         assert told['linkferry_check_ok{check="broker"}'] == 1
         assert "linkferry_fenced_writes_total" in told and "linkferry_queue_messages" in told
         assert "linkferry_outbox_rows" not in told, "a gap, not a zero"
+
+
+async def test_a_disk_that_hangs_is_left_out_of_the_metrics(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = threading.Event()
+    async with running(tmp_path) as web:
+        monkeypatch.setattr(health, "PATIENCE", 0.5)
+        monkeypatch.setattr(space, "free", lambda _: answers.wait(60))
+        try:
+            scraping = asyncio.create_task(web.client.get("/metrics"))
+            await asyncio.wait([scraping], timeout=30)
+            assert scraping.done(), "it waits for the disk"
+        finally:
+            answers.set()
+        told = numbers((await scraping).text)
+        assert told['linkferry_check_ok{check="disk"}'] == 0 and "linkferry_disk_free_bytes" not in told
 
 
 async def test_metrics_count_what_waits(tmp_path: Path) -> None:
