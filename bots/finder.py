@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, and_, or_
 from bots.follow import Follower
 from shared.database import Database
 from shared.models import ArtifactKind, Request
+from shared.moment import at_moment
 from shared.results import JobView
 from shared.search.finding import find
 from shared.search.moments import Moment
@@ -94,16 +95,13 @@ def visible(seeker: Seeker) -> ColumnElement[bool]:
 
 
 def moment_url(view: JobView, moment: Moment) -> str | None:
-    """The watch page at that moment, with the transcript that has it.
-
-    Not at its whole second, in which another line may still be spoken: the page would show that one.
-    """
+    """The watch page at that moment, with the transcript that has it."""
     if view.watch_url is None:
         return None
     languages = [each.language for each in view.artifacts if each.kind in SPOKEN and each.url]
     is_first = moment.language is None or languages[:1] == [moment.language]
     asked = "" if is_first else f"?language={quote(moment.language or '', safe='')}"
-    return f"{view.watch_url}{asked}#t={round(moment.seconds, 2):.10g}"
+    return at_moment(f"{view.watch_url}{asked}", moment.seconds)
 
 
 def _hit(view: JobView, moments: tuple[Moment, ...]) -> Hit:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from shared.errors import FAILURES, Code, JobError, Retry
@@ -91,6 +92,13 @@ class JobView(Frozen):
     def name(self) -> str:
         """What people call it: the title, or the site while nobody knows any."""
         return self.title or self.site or "untitled"
+
+
+class Chapter(NamedTuple):
+    """A part of the video; `start` in seconds."""
+
+    start: float
+    title: str
 
 
 class Results:
@@ -194,6 +202,14 @@ class Results:
             captions=tuple(media["captions"]),
             automatic_captions=tuple(media["automatic_captions"]),
         )
+
+
+def chapters_of(job: Job) -> tuple[Chapter, ...]:
+    """The chapters that a probe found; of a clip those within it, counted from where it starts."""
+    clip: dict[str, float] = job.options.get("clip") or {"start": 0.0, "end": inf}
+    found = (job.media or {}).get("chapters") or ()
+    kept = (each for each in found if each["start"] < clip["end"] and each["end"] > clip["start"])
+    return tuple(Chapter(max(0.0, each["start"] - clip["start"]), each["title"]) for each in kept)
 
 
 def error_view(code: Code, message: str) -> ErrorView:

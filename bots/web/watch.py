@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, Response
 
 from bots.web.assets import Assets
 from bots.web.files import EXTERNAL_TTL
-from bots.web.player.lines import MAX_LINES, Section, exact, read_srt, read_txt, read_vtt, sections
+from bots.web.player.lines import MAX_LINES, Section, read_srt, read_txt, read_vtt, sections
 from bots.web.player.page import Page, Track, alive, is_watchable, page_of
 from bots.web.problems import COMMON_HEADERS, EXPIRED, FILES_GONE, NOT_FOUND, problem, templates
 from shared import jobs
@@ -29,6 +29,7 @@ from shared.database import Database
 from shared.errors import JobError
 from shared.links import LinkExpired, LinkInvalid, Links, WatchClaim
 from shared.models import Artifact, ArtifactKind, Job, JobState
+from shared.moment import exact
 from shared.settings import Settings
 from shared.storage import Disposition, Storage, StorageError
 

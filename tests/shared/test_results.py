@@ -9,7 +9,7 @@ import pytest
 
 from shared.links import Links
 from shared.models import Artifact, ArtifactKind, Job, JobState
-from shared.results import Results
+from shared.results import Chapter, Results, chapters_of
 from shared.settings import Settings
 
 JOB = UUID("0192f6e2-7c53-7d3e-9c7a-2f9b6f0c1d2e")
@@ -50,3 +50,11 @@ def test_a_job_with_nothing_to_watch_has_no_page(tmp_path: Path) -> None:
     assert watch_url(tmp_path, artifact(video, -DAY)) is None
     assert watch_url(tmp_path, artifact(video, deleted_at=now), artifact(video, revoked_at=now)) is None
     assert watch_url(tmp_path, artifact(video), state=JobState.RUNNING) is None
+
+
+def test_chapters_of_a_clip_count_from_its_start() -> None:
+    media = {"chapters": [{"start": at, "end": at + 60, "title": str(at)} for at in (0, 60, 120, 180)]}
+    clip = {"start": 90, "end": 150}
+    assert chapters_of(Job(media=media, options={"clip": None}))[-1] == Chapter(180, "180")
+    assert chapters_of(Job(media=media, options={"clip": clip})) == (Chapter(0, "60"), Chapter(30, "120"))
+    assert chapters_of(Job(media=None, options={})) == ()

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from shared.moment import at_moment
 from worker.captions.cues import Cue, Transcript
 from worker.captions.writers import one_line, safe_rows
 
@@ -119,7 +120,7 @@ def write_markdown(transcript: Transcript) -> str:
         if paragraph.heading:
             blocks.append(f"## {_markdown(paragraph.heading)}")
         time = moment(paragraph.start)
-        line = f"[{time}]({page}#t={round(paragraph.start / 1000, 2):.10g}) " if page else f"{time} "
+        line = f"[{time}]({at_moment(page, paragraph.start / 1000)}) " if page else f"{time} "
         if paragraph.speaker:
             line += f"**{_markdown(one_line(paragraph.speaker))}:** "
         blocks.append(line + _markdown(paragraph.text).replace("\n", "  \n"))

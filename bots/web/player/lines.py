@@ -108,11 +108,6 @@ def _vtt_payload(payload: str) -> tuple[str | None, str]:
     return speaker or None, html.unescape(_TAG.sub("", payload))
 
 
-def exact(seconds: float) -> str:
-    """A moment as `#t=` says it: 83.25."""
-    return f"{seconds:.3f}".rstrip("0").rstrip(".")
-
-
 def _seconds(stamp: Sequence[str | None]) -> float:
     hours, minutes, seconds, thousandths = (int(part or 0) for part in stamp)
     return hours * 3600 + minutes * 60 + seconds + thousandths / 1000

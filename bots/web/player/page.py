@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from bots.web.player.lines import Mark
 from shared.chat.words import size_words, time_words
 from shared.languages import language_name
 from shared.models import Artifact, ArtifactKind, Job
-from shared.results import WATCHABLE
+from shared.results import WATCHABLE, chapters_of
 from shared.storage import Disposition
 
 UNKNOWN = "und"  # BCP 47 for a language that nobody named
@@ -126,21 +125,16 @@ def page_of(job: Job, artifacts: Sequence[Artifact], sign: Sign, expires_at: dat
         media=media,
         media_url=sign(media, "inline") if media else None,
         poster_url=sign(poster, "inline") if poster else None,
-        chapters=tuple(chapters(job)),
+        chapters=tuple(_chapters(job)),
         tracks=tuple(_tracks(artifacts, sign)),
         files=tuple(_download(artifact, sign) for artifact in artifacts if artifact.kind not in TEXTS),
         expires_at=expires_at,
     )
 
 
-def chapters(job: Job) -> Iterator[Mark]:
-    """The chapters that the job's files have; those of a clip count from its start."""
-    clip: dict[str, Any] = job.options.get("clip") or {}
-    first, last = clip.get("start", 0.0), clip.get("end", float("inf"))
-    for chapter in (job.media or {}).get("chapters") or ():
-        if chapter["start"] < last and chapter["end"] > first:
-            title = chapter["title"] or f"From {time_words(chapter['start'])}"
-            yield Mark(title, max(0.0, chapter["start"] - first))
+def _chapters(job: Job) -> Iterator[Mark]:
+    for start, title in chapters_of(job):
+        yield Mark(title or f"From {time_words(start)}", start)
 
 
 def _facts(job: Job, media: Artifact | None) -> Iterator[str]:

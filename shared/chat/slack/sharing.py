@@ -27,12 +27,12 @@ from shared.chat.slack.errors import code_of
 from shared.chat.slack.files import Place, read_beginning, send_bytes, show_files
 from shared.chat.slack.looking import are_shown, find_message
 from shared.chat.slack.sending import send
-from shared.chat.slack.summary import Track, chapters_of, first_words, summary
+from shared.chat.slack.summary import Track, first_words, summary
 from shared.database import Database
 from shared.errors import JobError
 from shared.locks import Locks
 from shared.models import Artifact, ArtifactKind, Job, JobState, Request, Upload
-from shared.results import ArtifactView, JobView
+from shared.results import ArtifactView, JobView, chapters_of
 from shared.storage import Storage, StorageError
 
 log = logging.getLogger(__name__)
@@ -155,7 +155,7 @@ class Sharing:
             view.title or "",
             length_of(view),
             [Track(each.language, each.source) for each in files],
-            chapters_of(job.media or {}, job.options.get("clip")),
+            chapters_of(job),
             view.watch_url,
             lines,
         )

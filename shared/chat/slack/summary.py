@@ -1,16 +1,17 @@
 """The words beside a transcript that is shared with a channel. Pure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import unescape
-from typing import Any
 
 from shared.chat.files import MADE
 from shared.chat.slack.blocks import MAX_FALLBACK, MAX_HEADER, Message, markup, plain, section
 from shared.chat.slack.text import cut, escape, fitting, foreign, link, one_line
 from shared.chat.words import time_words
 from shared.languages import language_name
+from shared.moment import at_moment
+from shared.results import Chapter
 
 MAX_CHAPTERS = 2900  # characters of the list of chapters
 MAX_LINES = 700  # characters of the first lines
@@ -18,14 +19,6 @@ MAX_TRACKS = 300  # characters of the languages
 
 _NOT_SPEECH = re.compile(r"WEBVTT.*|(?:NOTE|STYLE|REGION)\b.*|\d+|.*-->.*")
 _TAG = re.compile(r"<[^<>]{0,200}>")
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """A part of the video; `start` in seconds."""
-
-    start: float
-    title: str
 
 
 @dataclass(frozen=True)
@@ -64,19 +57,6 @@ def summary(
     if beginning := one_line(lines):
         found.append(section(plain(f"“{beginning}", MAX_LINES)))
     return Message(cut(one_line(f"Transcript: {title}"), MAX_FALLBACK), tuple(found))
-
-
-def chapters_of(media: Mapping[str, Any], clip: Mapping[str, float] | None) -> tuple[Chapter, ...]:
-    """The chapters that a probe found; of a clip those within it, counted from where it starts."""
-    start, end = (clip["start"], clip["end"]) if clip else (0.0, float("inf"))
-    found = media.get("chapters") or ()
-    kept = (each for each in found if each["start"] < end and each.get("end", end) > start)
-    return tuple(Chapter(max(0.0, each["start"] - start), each["title"]) for each in kept)
-
-
-def at_moment(url: str, seconds: float) -> str:
-    """The address at which a player starts so many seconds in."""
-    return f"{url}#t={int(seconds)}"
 
 
 def first_words(text: str) -> str:

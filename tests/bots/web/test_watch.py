@@ -230,8 +230,9 @@ async def test_chapters_head_their_lines_and_link_to_their_moment(web: Endpoint)
     assert "From 0:15" in text
     arrival, crossing = text.index('<h3 dir="auto">Arrival'), text.index('<h3 dir="auto">Crossing')
     assert arrival < text.index("How are you?") < crossing < text.index("Thank you.")
-    clipped = await page(web, FILM, *ENGLISH, media=media, options={"clip": {"start": 10, "end": 14}})
-    assert re.findall(r'<a href="#t=(\d+)" data-start', clipped.text) == ["0"]
+    clipped = await page(web, FILM, *ENGLISH, media=media, options={"clip": {"start": 10, "end": 20}})
+    assert re.findall(r'<a href="#t=(\d+)" data-start', clipped.text) == ["0", "5"]
+    assert "From 0:05" in clipped.text
 
 
 async def test_what_is_missing_is_left_out(web: Endpoint) -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.web.player.lines import Line, Mark, exact, read_srt, read_txt, read_vtt, sections
+from bots.web.player.lines import Line, Mark, read_srt, read_txt, read_vtt, sections
 from worker.captions.cues import Cue, Part, Transcript
 from worker.captions.prose import write_txt
 from worker.captions.writers import safe_rows, write_srt, write_vtt
@@ -64,13 +64,3 @@ def test_plain_text_keeps_its_headings_and_paragraphs() -> None:
         (section.mark and section.mark.title, [line.text for line in section.lines])
         for section in read_txt(text)
     ] == [("Start", ["One.", "Two."]), ("End", ["Three."])]
-
-
-def test_moments_are_exact_and_short() -> None:
-    assert [exact(value) for value in (0, 83, 83.5, 3723.25, 0.001)] == [
-        "0",
-        "83",
-        "83.5",
-        "3723.25",
-        "0.001",
-    ]

@@ -12,7 +12,6 @@ from slack_sdk.errors import SlackApiError
 from shared.chat.port import MessageGone
 from shared.chat.slack.files import Place
 from shared.chat.slack.sharing import place_key
-from shared.chat.slack.summary import at_moment
 from shared.errors import Code, JobError
 from shared.models import Artifact, ArtifactKind
 from tests.shared.chat.slack.conftest import Desk, open_desk
@@ -43,7 +42,6 @@ async def test_a_transcript_comes_as_a_file_in_the_thread_with_a_summary(desk: D
         assert words in summary.text
     watched = [at for at in desk.slack.pings(summary).links if "/w/" in at]  # the token tells the second
     assert [at.partition("#")[2] for at in watched] == ["t=0", "t=83"]
-    assert at_moment("https://ferry.example/w/t", 83.9) == "https://ferry.example/w/t#t=83"
     assert (summary.flags["unfurl_links"], summary.flags["unfurl_media"]) == (False, False)
     assert desk.channel.message(message).labels == ["Read", "Download", "Share transcript"]
 

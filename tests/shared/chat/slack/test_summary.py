@@ -3,7 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.chat.slack.summary import Chapter, Track, chapters_of, first_words, summary
+from shared.chat.slack.summary import Track, first_words, summary
+from shared.results import Chapter
 from tests.shared.chat.slack.views import NASTY, does, notified, shown
 
 WATCH = "https://ferry.example/w/token"
@@ -21,7 +22,7 @@ def test_a_summary_tells_title_length_languages_chapters_and_the_first_lines() -
         "1:23 The <best> part",
         "“Hello there & welcome. On!",
     ]
-    assert does(told).links == [f"{WATCH}#t=0", f"{WATCH}#t=83"]
+    assert does(told).links == [f"{WATCH}#t=0", f"{WATCH}#t=83.4"]
     assert notified(told) == "Transcript: A film"
 
 
@@ -52,10 +53,3 @@ def test_what_is_said_first_is_found_in_every_format() -> None:
     vtt = "WEBVTT\n\nNOTE by us\n\n00:01.000 --> 00:02.000\n<v Ann>Hello</v> there &amp; welcome.\nOn!\n"
     for text in (SRT, vtt, "Hello there & welcome.\nOn!"):
         assert first_words(text) == "Hello there & welcome. On!"
-
-
-def test_chapters_of_a_clip_count_from_its_start() -> None:
-    media = {"chapters": [{"start": at, "end": at + 60, "title": str(at)} for at in (0, 60, 120, 180)]}
-    assert chapters_of(media, None)[-1] == Chapter(180, "180")
-    assert chapters_of(media, {"start": 90, "end": 150}) == (Chapter(0, "60"), Chapter(30, "120"))
-    assert chapters_of({}, None) == ()
