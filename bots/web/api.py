@@ -4,17 +4,19 @@ Open on loopback only, or to holders of one of `LINKFERRY_API_KEYS`; see `bots.w
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
 from functools import partial
 from math import ceil
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header, HTTPException, Query, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Header, HTTPException, Query, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
+from starlette.types import Message
 
-from bots.commands import HINT, MAX_FIND_CHARACTERS, Get, Subs, parse
+from bots.commands import HINT, MAX_FIND_CHARACTERS, MAX_TEXT_BYTES, Get, Subs, parse
 from bots.finder import Finder, Seeker
 from bots.follow import Follower
 from bots.intake import Intake, Origin, Submitted, cancel
@@ -29,6 +31,8 @@ from shared.results import JobView
 from shared.settings import Settings
 
 NO_SUCH_JOB = "There is no job with that id."
+MAX_BODY = 8 * MAX_TEXT_BYTES  # JSON may write one character as six, and its frame needs room too
+TOO_LONG = f"That body is too long; I read up to {MAX_BODY // 1024} KB. Send fewer links at once."
 NOT_A_REQUEST = "Send a link, /get or /subs; jobs are looked at under /api/jobs."
 
 
@@ -72,7 +76,7 @@ def api_router(
 ) -> APIRouter:
     """The routes below /api."""
     api = _Api(database, queue, intake, follower)
-    router = APIRouter(prefix="/api", dependencies=[guard(settings)])
+    router = APIRouter(prefix="/api", dependencies=[guard(settings)], route_class=_ShortBodies)
     refused = problems(
         status_413="The body is too long.",
         status_429="Enough was fetched for now.",
@@ -86,6 +90,29 @@ def api_router(
     post("/jobs/{job_id}/cancel", api.stop, summary="Cancel a job", responses=not_there, tags=["jobs"])
     router.add_api_websocket_route("/jobs/{job_id}/events", api.events)
     return router
+
+
+class _ShortBodies(APIRoute):
+    """Reads MAX_BODY bytes at most. FastAPI's own limit would say that in a bare word of its own."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Answers a request, or raises HTTPException."""
+        handle = super().get_route_handler()
+
+        async def limited(request: Request) -> Response:
+            taken = 0
+
+            async def receive() -> Message:
+                nonlocal taken
+                message = await request.receive()
+                taken += len(message.get("body", b""))
+                if taken > MAX_BODY:
+                    raise HTTPException(413, TOO_LONG)
+                return message
+
+            return await handle(Request(request.scope, receive))
+
+        return limited
 
 
 class _Api:

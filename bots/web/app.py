@@ -9,7 +9,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from sqlalchemy import select
 
-from bots.commands import MAX_TEXT_BYTES
 from bots.follow import Follower
 from bots.intake import Intake
 from bots.web.api import api_router
@@ -33,10 +32,8 @@ ABOUT = """Send a link; Linkferry carries back the video, the audio or the trans
 3. Fetch the `url` of each artifact; these links need no key, and expire.
 
 Without `LINKFERRY_API_KEYS` only programs on this machine are answered; with it, send
-`Authorization: Bearer KEY`. Every error is one sentence in `detail`, except
-for a body that is too long: it gets a bare 413."""
+`Authorization: Bearer KEY`. Every error is a sentence in `detail`."""
 
-MAX_BODY = 8 * MAX_TEXT_BYTES  # JSON may write one character as six, and its frame needs room too
 WRONG_JSON = 'Send a JSON object such as {"text": "https://..."} with \'Content-Type: application/json\'.'
 
 
@@ -57,7 +54,6 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
-        max_body_size=MAX_BODY,
     )
     app.add_exception_handler(RequestValidationError, _say_what_is_wrong)
     app.add_exception_handler(Exception, _say_sorry)
@@ -113,8 +109,8 @@ def what_is_wrong(problems: Sequence[Any]) -> str:
         name = str(names[-1]) if names else ""
         if place == "path":
             return f"The address needs a UUID in place of '{name}'."
-        if place == "header":
-            return f"The header '{name}' is not right: {problem['msg']}."
+        if place in ("header", "query"):
+            return f"The {place} '{name}' is not right: {problem['msg']}."
     return WRONG_JSON
 
 

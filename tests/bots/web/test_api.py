@@ -167,7 +167,9 @@ async def test_search_finds_what_this_api_asked_for_and_says_what_to_do(web: End
     assert nothing["detail"].endswith("such as q=budg*.")
     unread = (await web.client.get("/api/search", params={"query": "deja"})).json()
     assert "the parameter q" in unread["detail"] and "/find" not in unread["detail"]
-    assert (await web.client.get("/api/search", params={"q": "x" * 201})).status_code == 422
+    long = await web.client.get("/api/search", params={"q": "x" * 201})
+    assert long.status_code == 422
+    assert sentence(long) == "The query 'q' is not right: String should have at most 200 characters."
 
 
 def test_a_moment_of_an_answer_shows_what_was_looked_for() -> None:
@@ -236,6 +238,8 @@ async def test_a_body_of_megabytes_is_refused_declared_or_not(web: Endpoint) -> 
     declared = await web.client.post("/api/requests", json={"text": "x" * 300_000})
     counted = await web.client.post("/api/requests", content=chunks())
     assert {declared.status_code, counted.status_code} == {413}
+    assert sentence(declared) == sentence(counted)
+    assert "too long" in sentence(declared) and "Send fewer links" in sentence(declared)
 
 
 async def test_ids(web: Endpoint) -> None:
