@@ -67,6 +67,7 @@ def create_app(root: Path, ledger: Ledger) -> ASGIApp:
         Route("/endless.mp4", faults.endless),
         Route("/endless/index.m3u8", faults.endless_playlist),
         Route("/endless/live.m3u8", faults.live_playlist),
+        Route("/endless/live.mpd", faults.live_manifest),
         Route("/endless/{part:int}.ts", faults.endless_segment),
         Route("/redirect", faults.redirect),
         Route("/redirect/loop", faults.redirect_loop),

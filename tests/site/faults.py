@@ -149,6 +149,15 @@ class Faults:
         head = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:100\n"
         return playlist_response(head + "".join(f"#EXTINF:1.0,\n/hls60/{part}.ts\n" for part in range(5)))
 
+    async def live_manifest(self, request: Request) -> Response:
+        """A DASH manifest of a broadcast that has not ended; what it names is under /dash/."""
+        text = (self._library.root / "dash" / "manifest.mpd").read_text()
+        text = text.replace('type="static"', 'type="dynamic"').replace(
+            'mediaPresentationDuration="PT12.0S"', ""
+        )
+        text = text.replace("<Period", "<BaseURL>/dash/</BaseURL><Period", 1)
+        return Response(text, media_type="application/dash+xml")
+
     async def endless_segment(self, request: Request) -> Response:
         """A short real segment, filled up to `size` with empty transport packets."""
         real = (self._library.root / "hls60" / "0.ts").read_bytes()

@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.errors import Code, JobError
 from shared.options import Options
-from worker.child import bounds, captions, describe, downloads, extras, failures, formats, links
+from worker.child import bounds, captions, describe, downloads, extras, failures, formats, links, live
 from worker.child.abort import TRIPWIRE
 from worker.child.budget import Budget, too_large
 from worker.child.patience import Patience
@@ -19,7 +19,6 @@ from worker.child.ydl import Downloader, Info, options
 
 _MAX_COUNTED = 1000  # entries of a playlist
 _COUNTING_TIME = 5.0  # seconds
-_NOT_ENDED = frozenset({"is_live", "is_upcoming"})
 
 
 class _Extraction(Downloader):
@@ -147,8 +146,7 @@ class Session:
 
 
 def _check(info: Info) -> None:
-    if info.get("live_status") in _NOT_ENDED or info.get("is_live"):
-        raise JobError(Code.LIVE, str(info.get("live_status")))
+    live.check(info)
     offered = describe.all_formats(info)
     if not formats.usable(offered):
         if info.get("_has_drm"):

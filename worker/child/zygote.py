@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from typing import NoReturn
 
-from worker.child import bounds, guard, links, main, resuming, warmup
+from worker.child import bounds, guard, links, live, main, resuming, warmup
 from worker.child.control import (
     MAX_PACKET,
     REQUEST,
@@ -167,6 +167,7 @@ def start() -> NoReturn:
     configure_log()
     resuming.install()
     bounds.install()
+    live.install()
     tie_programs()
     draw_no_bars()
     extractors = warmup.warm_up()

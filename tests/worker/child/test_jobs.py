@@ -56,7 +56,6 @@ async def test_probing_a_page_tells_what_it_is(
         media = await child.probe(site.url("/watch/sample"))
     assert (media.title, media.duration) == ("The ferry at noon", 12.0)
     assert media.captions == ("en", "de")
-    assert media.thumbnail is not None
     assert media.upload_date is not None
     assert [offer.height for offer in media.offers] == []
 
@@ -187,6 +186,11 @@ async def test_refusals_get_their_code(
         ("/fault/html/x.mp4?type=video/mp4", Code.UNSUPPORTED, None),
         ("/fault/empty/x.mp4", Code.BROKEN_FILE, None),
         ("/endless/live.m3u8", Code.LIVE, None),
+        ("/endless/live.mpd", Code.LIVE, None),
+        ("/embed/sample?media=/endless/live.m3u8", Code.LIVE, None),
+        ("/embed/sample?media=/endless/live.mpd", Code.LIVE, None),
+        ("/embed/sample?media=/lure/master.m3u8%3Fto=/endless/live.m3u8", Code.LIVE, None),
+        ("/watch/sample?media=/endless/live.m3u8", Code.LIVE, None),
         ("/redirect/loop", Code.SITE_ERROR, None),
     ],
 )
