@@ -21,7 +21,6 @@ class DeadLetter:
     body: str
     reason: str
     died_at: datetime | None
-    job_id: UUID | None
 
 
 class Ticket(Protocol):

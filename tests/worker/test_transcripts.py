@@ -133,7 +133,7 @@ async def test_a_track_that_cannot_be_read_does_not_spoil_the_others(tmp_path: P
     (tmp_path / "good").write_bytes(VTT)
     (tmp_path / "bad").write_bytes(b"<html>Please log in</html>")
     tracks = [track("de/../../x", tmp_path / "bad"), track("en", tmp_path / "good")]
-    found = Media(extractor="E", media_id="1", webpage_url="", title="t")
+    found = Media(extractor="E", media_id="1", title="t")
     options, means = Options(languages=("all",)), means_in(tmp_path, Patience(30, 60))
     drafts, unreadable = await convert_tracks(tracks, found, options, means)
     assert [draft.language for draft in drafts] == ["en"] * 3
@@ -146,7 +146,7 @@ async def test_plain_text_has_times_where_they_are_asked_for(
     tmp_path: Path, timestamps: bool, first: str
 ) -> None:
     (tmp_path / "track").write_bytes(VTT)
-    found = Media(extractor="E", media_id="1", webpage_url="", title="t")
+    found = Media(extractor="E", media_id="1", title="t")
     options = Options(languages=("en",), caption_formats=(CaptionFormat.TXT,), timestamps=timestamps)
     means = means_in(tmp_path, Patience(30, 60))
     ((draft,), _) = await convert_tracks([track("en", tmp_path / "track")], found, options, means)
@@ -155,7 +155,7 @@ async def test_plain_text_has_times_where_they_are_asked_for(
 
 async def test_markdown_leads_to_the_watch_page_and_json_has_everything(tmp_path: Path) -> None:
     (tmp_path / "track").write_bytes(VTT)
-    found = Media(extractor="E", media_id="1", webpage_url="", title="t")
+    found = Media(extractor="E", media_id="1", title="t")
     options = Options(languages=("en",), caption_formats=(CaptionFormat.MD, CaptionFormat.JSON))
     means = means_in(tmp_path, Patience(30, 60), "https://ferry.example/w/token")
     drafts, _ = await convert_tracks([track("en", tmp_path / "track")], found, options, means)
@@ -172,7 +172,7 @@ async def test_markdown_leads_to_the_watch_page_and_json_has_everything(tmp_path
 
 async def test_what_is_searched_in_is_kept_once_for_each_track(tmp_path: Path) -> None:
     (tmp_path / "track").write_bytes(VTT)
-    found = Media(extractor="E", media_id="1", webpage_url="", title="t")
+    found = Media(extractor="E", media_id="1", title="t")
     options, means = Options(languages=("en",)), means_in(tmp_path, Patience(30, 60))
     drafts, _ = await convert_tracks([track("en", tmp_path / "track")], found, options, means)
     files = [Artifact(id=new_id()) for _ in drafts]
@@ -186,7 +186,7 @@ async def test_tracks_made_to_take_long_do_not_take_all_the_time(tmp_path: Path)
     for number in range(3):
         (tmp_path / str(number)).write_text(long)
     tracks = [track(f"x{number}", tmp_path / str(number)) for number in range(3)]
-    found = Media(extractor="E", media_id="1", webpage_url="", title="t")
+    found = Media(extractor="E", media_id="1", title="t")
     async with asyncio.timeout(120):
         means = means_in(tmp_path, Patience(each=30, together=0.5))
         result = await convert_tracks(tracks, found, Options(), means)

@@ -24,12 +24,10 @@ def describe(
     return Media(
         extractor=clean(info.get("extractor_key") or "Generic", _MAX_FIELD),
         media_id=identity.media_id(info.get("id"), str(info.get("webpage_url") or info.get("url") or "")),
-        webpage_url=public_url(info.get("webpage_url") or ""),
         title=clean(info.get("title") or info.get("id") or "", _MAX_TITLE),
         duration=_positive(info.get("duration")),
         channel=clean(info.get("channel") or info.get("uploader") or "", _MAX_FIELD) or None,
         upload_date=_date(info.get("upload_date")),
-        thumbnail=_picture(str(info.get("thumbnail") or "")),
         chapters=_chapters(info),
         offers=formats.offers(offered),
         has_audio=formats.has_audio(offered),
@@ -59,27 +57,14 @@ def clean(text: object, limit: int) -> str:
 
 
 def public_url(url: str) -> str:
-    """The address without a name and password in it; empty when it is no http address.
-
-    One far too long, or with unprintable characters, becomes its host and a SHA-256, so that it still
-    differs from every other.
-    """
+    """The address without a name and password in it; empty when it is none that a browser would open."""
     try:
         parts = urlsplit(url)
-        host = parts.netloc.rpartition("@")[2]
     except ValueError:
         return ""
-    if parts.scheme not in ("http", "https"):
+    if parts.scheme not in ("http", "https") or len(url) > _MAX_URL or not url.isprintable():
         return ""
-    public = urlunsplit(parts._replace(netloc=host))
-    if len(public) <= _MAX_URL and public.isprintable():
-        return public
-    return f"{parts.scheme}://{host[:_MAX_FIELD]}/#{identity.digest(public)}"
-
-
-def _picture(url: str) -> str | None:
-    """An address a browser can open, or none: a stand-in for a long one leads nowhere."""
-    return public_url(url) or None if len(url) <= _MAX_URL else None
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def original_language(info: dict[str, Any]) -> str | None:

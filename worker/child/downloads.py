@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.errors import Code, JobError
 from worker.child import failures, resuming
-from worker.child.formats import Choice, Kind, height_of
+from worker.child.formats import Choice, Kind
 from worker.child.identity import digest
 from worker.child.progress import Meter
 from worker.child.protocol import StreamFile
@@ -83,7 +83,7 @@ def _fetch(ydl: Downloader, info: Info, choice: Choice, target: Path) -> StreamF
     if (code := _wrong_with(target, size)) is not None:
         target.unlink()
         raise JobError(code, "the site sent an empty file or a web page instead of media")
-    return StreamFile(path=str(target), kind=choice.kind, height=height_of(choice.format), size=size)
+    return StreamFile(path=str(target), kind=choice.kind, size=size)
 
 
 def _wrong_with(file: Path, size: int) -> Code | None:

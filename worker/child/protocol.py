@@ -54,19 +54,16 @@ class Media(Frozen):
     """What probing a link found. `upload_date` is YYYY-MM-DD; `duration` in seconds.
 
     `captions` and `automatic_captions` list language codes; `hides_captions`: the site has more of them, but
-    not for programs. `playlist_count` is set when the link was a
-    playlist and this is its first entry. `media_id` and `webpage_url` differ for different media: where
-    they would be too long a SHA-256 stands in.
+    not for programs. `playlist_count` is set when the link was a playlist and this is its first entry.
+    `media_id` differs for different media: where it would be too long a SHA-256 stands in.
     """
 
     extractor: str
     media_id: str
-    webpage_url: str
     title: str
     duration: float | None = None
     channel: str | None = None
     upload_date: str | None = None
-    thumbnail: str | None = None
     chapters: tuple[Chapter, ...] = ()
     offers: tuple[Offer, ...] = ()
     has_audio: bool = True
@@ -82,7 +79,6 @@ class StreamFile(Frozen):
 
     path: str
     kind: Literal["video", "audio", "both"]
-    height: int | None = None
     size: int
 
 

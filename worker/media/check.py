@@ -55,7 +55,7 @@ async def trust(path: Path, answer: Answer) -> None:
     A file is refused on ffprobe's word only: nothing is remembered otherwise, so `inspect` asks it.
     """
     stat, layout = await asyncio.to_thread(lambda: (path.stat(), read_layout(path)))
-    info = describe(path, stat.st_size, answer, layout)
+    info = describe(path, answer, layout)
     if info.duration and _unreadable(info) is None:
         remember(info, stat)
 

@@ -53,18 +53,16 @@ class Stream:
 
 @dataclass(frozen=True)
 class MediaInfo:
-    """What a file is. Times in seconds, `size` in bytes.
+    """What a file is. Times in seconds.
 
-    `container` is mp4, mov, webm, mkv, mpegts, mp3, wav or ffprobe's own name; `names` are all of ffprobe's
-    names for it. `whole` is False when the file ends before its declared size; `sealed` says that it declares
-    one and is all there. `decoded` holds the times of the frames that could be decoded: of START_PACKETS at
-    the start, then some from the last keyframe on.
+    `container` is mp4, mov, webm, mkv, mpegts, mp3, wav or ffprobe's own name. `whole` is False when the file
+    ends before its declared size; `sealed` says that it declares one and is all there. `decoded` holds the
+    times of the frames that could be decoded: of START_PACKETS at the start, then some from the last keyframe
+    on.
     """
 
     path: Path
-    size: int
     container: str
-    names: tuple[str, ...]
     streams: tuple[Stream, ...]
     duration: float | None = None
     start_time: float = 0.0
@@ -94,7 +92,7 @@ async def inspect(path: Path) -> MediaInfo:
     if (known := _remembered.get(_identity(path, stat))) is not None:
         return known
     layout = await asyncio.to_thread(read_layout, path)
-    return remember(describe(path, stat.st_size, await _look(path), layout), stat)
+    return remember(describe(path, await _look(path), layout), stat)
 
 
 def remember(info: MediaInfo, stat: os.stat_result) -> MediaInfo:
@@ -144,14 +142,12 @@ async def first_frame(info: MediaInfo) -> float | None:
     return next(iter(_times(answer.frames, info.start_time)), None)
 
 
-def describe(path: Path, size: int, answer: Answer, layout: Layout) -> MediaInfo:
+def describe(path: Path, answer: Answer, layout: Layout) -> MediaInfo:
     """Put what ffprobe answered and what the bytes say into one value."""
     start = answer.format.start_time or 0.0
     return MediaInfo(
         path=path,
-        size=size,
         container=_container(answer.format, layout),
-        names=tuple(answer.format.format_name.split(",")),
         streams=tuple(_stream(stream) for stream in answer.streams),
         duration=answer.format.duration,
         start_time=start,

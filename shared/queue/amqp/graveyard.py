@@ -5,7 +5,7 @@ from typing import Any
 
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
-from shared.queue.amqp.topology import DEAD, read_job_id
+from shared.queue.amqp.topology import DEAD
 from shared.queue.port import DeadLetter
 
 LONGEST_BODY = 200  # characters of a message that a person needs to see
@@ -34,5 +34,4 @@ def _read(message: AbstractIncomingMessage) -> DeadLetter:
         body=message.body.decode(errors="backslashreplace")[:LONGEST_BODY],
         reason=str(death.get("reason", "unknown")),
         died_at=died_at if isinstance(died_at, datetime) else None,
-        job_id=read_job_id(message.body),
     )

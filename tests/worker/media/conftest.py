@@ -87,9 +87,7 @@ def media(container: str, *streams: str, **changes: object) -> MediaInfo:
     """A made-up file of 60 s; a stream is written as `video h264`."""
     values: dict[str, object] = {
         "path": Path(f"input.{container}"),
-        "size": 1_000_000,
         "container": container,
-        "names": (container,),
         "streams": tuple(
             Stream(index, Kind(kind), codec)
             for index, (kind, codec) in enumerate(stream.split() for stream in streams)

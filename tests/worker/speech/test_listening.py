@@ -25,7 +25,7 @@ from worker.speech.listen import ENGLISH_ONLY, NO_MODEL
 
 Make = Callable[..., Settings]
 WORST = 0.08  # of the words; measured 0.013: two of 150
-MEDIA = Media(extractor="E", media_id="1", webpage_url="", title="t")
+MEDIA = Media(extractor="E", media_id="1", title="t")
 
 
 async def hear(

@@ -75,7 +75,7 @@ async def make(
     translation = Translation(translator, Cache(folder / "cache")) if translator else None
     means = Means(folder, Patience(30, seconds), translation, told or Told())
     found = Media(
-        extractor="E", media_id="1", webpage_url="", title="Ferry", language="en",
+        extractor="E", media_id="1", title="Ferry", language="en",
         chapters=(Chapter(start=0, end=6, title="Noon"),),
     )  # fmt: skip
     return await make_transcripts(tracks, found, options, means)
