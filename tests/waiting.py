@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 
-PATIENCE = 60.0  # seconds until a test gives up; a busy machine takes its time
+PATIENCE = 90.0  # seconds until a test gives up; a busy machine takes its time
 PAUSE = 0.02  # seconds between two looks
 
 
@@ -17,11 +17,8 @@ def until(condition: Callable[[], object], otherwise: str = "waited in vain") ->
         time.sleep(PAUSE)
 
 
-async def eventually(
-    condition: Callable[[], Awaitable[object] | object], otherwise: str = "waited in vain"
-) -> None:
-    """Wait until it is so, while the loop goes on. A condition that has to be awaited is."""
-    end = time.monotonic() + PATIENCE
-    while not (await found if isawaitable(found := condition()) else found):
-        assert time.monotonic() < end, otherwise
-        await asyncio.sleep(PAUSE)
+async def eventually(condition: Callable[[], Awaitable[object] | object]) -> None:
+    """Wait until it is so, while the loop goes on; what the condition gives is awaited where it can be."""
+    async with asyncio.timeout(PATIENCE):
+        while not (await found if isawaitable(found := condition()) else found):
+            await asyncio.sleep(PAUSE)

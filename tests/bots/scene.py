@@ -27,9 +27,9 @@ from shared.queue import EmbeddedQueue
 from shared.results import JobView, Results
 from shared.settings import Settings
 from tests.journeys.chat import PLATFORM, RecordingChat
-from tests.journeys.service import until
 from tests.shared.conftest import an_artifact, end
 from tests.sqlite import new_database
+from tests.waiting import eventually
 
 
 class Chat(RecordingChat):
@@ -142,7 +142,7 @@ class Scene:
         async def are_shown() -> bool:
             return len(self.chat.shown) >= count
 
-        await until(are_shown)
+        await eventually(are_shown)
 
     async def looked(self, times: int = 5) -> None:
         """Wait until the herald has looked so many times more."""
@@ -151,7 +151,7 @@ class Scene:
         async def has_looked() -> bool:
             return self.follower.looks >= wanted
 
-        await until(has_looked)
+        await eventually(has_looked)
 
     async def posted(self, request_id: UUID) -> str:
         """Wait until the request has a message; which one."""
@@ -159,7 +159,7 @@ class Scene:
         async def has_message() -> bool:
             return (await self.row(request_id)).status_message is not None
 
-        await until(has_message)
+        await eventually(has_message)
         return str((await self.row(request_id)).status_message)
 
     async def stuck(self) -> None:
@@ -168,7 +168,7 @@ class Scene:
         async def is_stuck() -> bool:
             return self.chat.waiting > 0
 
-        await until(is_stuck)
+        await eventually(is_stuck)
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from shared.models import Job, JobState
 from shared.retry import Verdict
 from tests.bots.scene import Scene, hows, is_claimed, is_delivered, running
 from tests.journeys.chat import PLATFORM
-from tests.journeys.service import until
+from tests.waiting import eventually
 
 # the first message
 
@@ -155,7 +155,7 @@ async def test_the_end_of_a_job_elsewhere_is_noticed(scene: Scene) -> None:
         async def is_noticed() -> bool:
             return scene.ended > 0
 
-        await until(is_noticed)
+        await eventually(is_noticed)
     assert hows(scene) == ["edit"]
 
 
@@ -167,9 +167,9 @@ async def test_herald_and_deliverer_that_post_at_the_same_moment_post_once(scene
         await scene.stuck()
         await scene.finish(job)
         async with running(scene.deliverer(client).run()):
-            await until(lambda: is_claimed(scene, request))
+            await eventually(lambda: is_claimed(scene, request))
             scene.chat.gate.set()
-            await until(lambda: is_delivered(scene, request))
+            await eventually(lambda: is_delivered(scene, request))
     assert hows(scene) == ["post", "edit"]
     assert len(scene.chat.results(request)) == 1
     assert scene.chat.views[-1].state is JobState.DONE
@@ -183,9 +183,9 @@ async def test_progress_under_way_never_overwrites_the_result(scene: Scene) -> N
         await scene.stuck()
         await scene.finish(job)
         deliverer.nudge()
-        await until(lambda: is_claimed(scene, request))
+        await eventually(lambda: is_claimed(scene, request))
         scene.chat.gate.set()
-        await until(lambda: is_delivered(scene, request))
+        await eventually(lambda: is_delivered(scene, request))
     assert [view.state for view in scene.chat.views] == [JobState.RUNNING, JobState.DONE]
 
 
@@ -199,7 +199,7 @@ async def test_what_the_herald_read_before_the_end_is_not_shown_after_it(scene: 
         await scene.follower.held.wait()
         await scene.finish(job)
         async with running(scene.deliverer(client).run()):
-            await until(lambda: is_delivered(scene, request))
+            await eventually(lambda: is_delivered(scene, request))
         await scene.request(await scene.job(), "m2")
         scene.follower.go.set()
         await scene.looked()
@@ -216,7 +216,7 @@ async def test_a_job_that_is_started_anew_shows_its_progress_in_the_same_message
             error = JobError(Code.NETWORK)
             await jobs.fail(session, Fence(job, 1), error, Verdict(None), "a.example")
         async with running(scene.deliverer(client).run()):
-            await until(lambda: is_delivered(scene, request))
+            await eventually(lambda: is_delivered(scene, request))
         async with scene.database.write() as session:
             assert await jobs.retry(session, job)
         await scene.shown(3)
@@ -236,4 +236,4 @@ async def test_what_is_over_is_forgotten(scene: Scene) -> None:
         async def is_forgotten() -> bool:
             return not (herald._shown or client.pace._edited)
 
-        await until(is_forgotten)
+        await eventually(is_forgotten)

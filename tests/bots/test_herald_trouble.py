@@ -11,8 +11,8 @@ from shared.models import Request
 from shared.results import JobView
 from tests.bots.scene import Outage, Scene, hows
 from tests.journeys.chat import PLATFORM
-from tests.journeys.service import until
 from tests.subjects import recorded, subject
+from tests.waiting import eventually
 
 
 async def test_a_post_that_could_not_be_noted_is_noted_later_and_not_made_again(
@@ -95,7 +95,7 @@ async def test_a_chat_that_moved_gets_new_messages_where_it_is_now(scene: Scene,
             rows = [await scene.row(request) for request in requests]
             return all(row.chat_id == "new" and row.status_message not in (None, "m") for row in rows)
 
-        await until(have_moved)
+        await eventually(have_moved)
         await scene.looked()
     rows = [await scene.row(request) for request in requests]
     posts = {line["message"] for line in scene.chat.shown if line["how"] == "post"}
@@ -109,7 +109,7 @@ async def test_an_outage_of_the_database_is_outlived(scene: Scene, monkeypatch: 
     async with scene.herald():
         await scene.shown(1)
         outage = Outage(scene.database, monkeypatch, "read", 6)
-        await until(outage.is_over)
+        await eventually(outage.is_over)
         await scene.report(job, 1)
         await scene.shown(2)
     assert scene.chat.progress == [1]

@@ -21,8 +21,9 @@ from tests.deploy.composefile import (
     services,
 )
 from tests.deploy.test_dockerfile import image_variables
-from tests.processes.cluster import PATIENCE, Process, until
+from tests.processes.cluster import PATIENCE, Process
 from tests.services import PrivateRabbit, free_port
+from tests.waiting import until
 
 PORTS = {"LINKFERRY_PORT", "LINKFERRY_METRICS_PORT"}
 BIN = Path(sys.executable).parent

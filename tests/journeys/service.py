@@ -1,7 +1,7 @@
 """The service in this process: the real parts and the real worker, with a chat that remembers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from shared.results import JobView
 from shared.settings import Settings
 from tests.journeys.chat import PLATFORM, RecordingChat
 from tests.site.server import MediaSite
+from tests.waiting import eventually
 from worker.child import ChildServer
 
 PATIENCE = 60.0  # seconds until a test gives up waiting
@@ -70,7 +71,7 @@ class Service:
         async def is_delivered() -> bool:
             return (await self.request(asked)).delivery is Delivery.DELIVERED
 
-        await until(is_delivered)
+        await eventually(is_delivered)
         results = self.chat.results(asked.request_id)
         assert len(results) == 1, results
         return results[0]
@@ -96,7 +97,7 @@ class Service:
 
     async def downloading(self, asked: Submitted) -> None:
         """Wait until bytes of the job have arrived."""
-        await until(lambda: self._has_bytes(asked.job_id))
+        await eventually(lambda: self._has_bytes(asked.job_id))
 
     async def _has_bytes(self, job_id: UUID) -> bool:
         return any(path.stat().st_size for path in self.work_dir(job_id).glob("*.part"))
@@ -145,13 +146,6 @@ async def open_service(settings: Settings, site: MediaSite, children: ChildServe
                 yield service
         finally:
             compose.ChildServer = own  # type: ignore[misc]
-
-
-async def until(condition: Callable[[], Awaitable[bool]], patience: float = PATIENCE) -> None:
-    """Wait until the condition holds."""
-    async with asyncio.timeout(patience):
-        while not await condition():
-            await asyncio.sleep(0.03)
 
 
 def job_processes() -> list[str]:

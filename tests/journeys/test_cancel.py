@@ -6,16 +6,9 @@ import pytest
 
 from bots.intake import Submitted
 from shared.models import JobState
-from tests.journeys.service import (
-    Service,
-    job_processes,
-    no_process_left,
-    open_service,
-    settings_for,
-    slowly,
-    until,
-)
+from tests.journeys.service import Service, job_processes, no_process_left, open_service, settings_for, slowly
 from tests.site.server import MediaSite
+from tests.waiting import eventually
 from worker.child import ChildServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -28,7 +21,7 @@ async def test_a_queued_job_that_is_cancelled_never_starts(
     settings = settings_for(tmp_path / "data", site, max_concurrent_downloads=1)
     async with open_service(settings, site, children) as service:
         running = await service.ask("/tube/slow")
-        await until(lambda: _started(service, running))
+        await eventually(lambda: _started(service, running))
         waiting = await service.ask("/watch/sample", "bob")
         await service.cancel(waiting)
         assert (await service.told(waiting))["error"] == "Cancelled."
@@ -56,13 +49,13 @@ async def test_a_running_job_that_is_cancelled_ends_and_says_so(service: Service
     asked = await service.ask(link, **options)
     if stage.startswith("downloading"):
         await service.downloading(asked)
-    await until(_has_process)
+    await eventually(_has_process)
     await _cancel_and_see(service, asked)
 
 
 async def test_a_conversion_that_is_cancelled_ends_and_says_so(service: Service) -> None:
     asked = await service.ask("/embed/sample?media=/big/30MB.mp4", format="webm")
-    await until(_converts)
+    await eventually(_converts)
     await _cancel_and_see(service, asked)
 
 
@@ -81,7 +74,7 @@ async def test_one_of_two_askers_leaves_and_the_other_is_served(service: Service
 @pytest.mark.slow
 async def test_whoever_asks_after_a_cancel_gets_the_file(service: Service) -> None:
     first = await service.ask("/watch/sample?latency=1")
-    await until(lambda: _started(service, first))
+    await eventually(lambda: _started(service, first))
     await service.cancel(first)
     assert (await service.get("/watch/sample?latency=1", "bob")).state is JobState.DONE
     assert (await service.told(first))["error"] == "Cancelled."
@@ -91,9 +84,9 @@ async def _cancel_and_see(service: Service, asked: Submitted) -> None:
     await service.cancel(asked)
     result = await service.told(asked)
     assert (result["state"], result["error"], result["artifacts"]) == ("cancelled", "Cancelled.", [])
-    await until(no_process_left)
+    await eventually(no_process_left)
     assert (await service.job(asked.job_id)).state is JobState.CANCELLED
-    await until(lambda: service.is_tidy(asked))
+    await eventually(lambda: service.is_tidy(asked))
 
 
 async def _started(service: Service, asked: Submitted) -> bool:

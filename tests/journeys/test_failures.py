@@ -11,8 +11,9 @@ from shared.database import db_now
 from shared.errors import FAILURES, Code
 from shared.models import CoolDown, Job, JobState
 from shared.retry import MAX_FAILURES
-from tests.journeys.service import Service, no_process_left, open_service, settings_for, until
+from tests.journeys.service import Service, no_process_left, open_service, settings_for
 from tests.site.server import MediaSite
+from tests.waiting import eventually
 from worker.child import ChildServer, NoChild
 from worker.child.identity import digest
 
@@ -63,7 +64,7 @@ async def test_what_cannot_be_helped_fails_at_once_in_words(
     assert (job.attempt, job.failures, job.crashes) == (1, 1, 0)
     said = (await busy_service.told(asked))["error"]
     assert said == f"{FAILURES[code].sentence} {FAILURES[code].next_step}"
-    await until(lambda: busy_service.is_tidy(asked))
+    await eventually(lambda: busy_service.is_tidy(asked))
 
 
 @pytest.mark.slow
@@ -112,7 +113,7 @@ async def test_a_broken_file_is_fetched_anew_and_not_found_again(service: Servic
     async with service.parts.database.write() as session:
         await jobs.cool_down(session, "127.0.0.1", 3600)  # time to put something into the work folder
     asked = await service.ask("/embed/sample")
-    await until(lambda: _waits(service, asked.job_id))
+    await eventually(lambda: _waits(service, asked.job_id))
     name = f"media.{digest('HTML5MediaEmbed sample-1')[:10]}.0.mp4"  # as a first attempt would have called it
     broken = service.work_dir(asked.job_id) / name
     broken.parent.mkdir(parents=True)
@@ -140,7 +141,7 @@ async def test_the_time_limit_covers_the_whole_attempt(
         view = await service.get("/embed/sample?media=/big/30MB.mp4", format="webm")
     assert view.error is not None
     assert (view.state, view.error.code) == (JobState.FAILED, Code.TIMED_OUT)
-    await until(no_process_left)
+    await eventually(no_process_left)
 
 
 @pytest.mark.parametrize("step", ["describe", "identify", "finish_many"])
@@ -165,9 +166,9 @@ async def test_a_database_that_is_away_for_a_moment_costs_no_attempt(
 @pytest.mark.slow
 async def test_a_site_that_asks_for_rest_gets_it_from_every_job(service: Service, site: MediaSite) -> None:
     first = await service.ask("/fault/status/429/media/sample.mp4?times=1&retry_after=3600")
-    await until(lambda: _waits(service, first.job_id))
+    await eventually(lambda: _waits(service, first.job_id))
     second = await service.ask("/watch/sample", "bob")
-    await until(lambda: _waits(service, second.job_id))
+    await eventually(lambda: _waits(service, second.job_id))
     assert site.hits("/watch/sample") == 0
     assert (await service.job(second.job_id)).failures == 0
     await _has_rested(service)
@@ -181,7 +182,7 @@ async def test_a_site_that_asks_for_rest_gets_it_from_every_job(service: Service
 )
 async def test_a_bot_check_lets_the_site_rest(service: Service, scene: str, code: Code) -> None:
     asked = await service.ask(f"/tube/{scene}")
-    await until(lambda: _waits(service, asked.job_id))
+    await eventually(lambda: _waits(service, asked.job_id))
     assert (await service.job(asked.job_id)).error_code is code
     async with service.parts.database.read() as session:
         assert "127.0.0.1" in await jobs.resting(session, ["127.0.0.1"])
@@ -200,7 +201,7 @@ async def test_a_child_that_crashes_three_times_is_quarantined_and_nobody_else_s
     assert (await service.told(crashing))["error"].startswith(FAILURES[Code.CRASHED].sentence)
     assert (await service.ended(other)).state is JobState.DONE
     assert (await service.job(other.job_id)).crashes == 0
-    await until(no_process_left)
+    await eventually(no_process_left)
 
 
 async def test_a_machine_without_a_warm_process_costs_its_jobs_nothing(
@@ -216,8 +217,8 @@ async def test_a_machine_without_a_warm_process_costs_its_jobs_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(children, "identify", identify)
         asked = await service.ask("/watch/sample")
-        await until(lambda: _waits(service, asked.job_id))
-        await until(waits_in_vain)
+        await eventually(lambda: _waits(service, asked.job_id))
+        await eventually(waits_in_vain)
     assert (await service.job(asked.job_id)).attempt == 1
     children._is_warm.set()
     assert (await service.ended(asked)).state is JobState.DONE

@@ -16,9 +16,10 @@ from shared.models import Artifact, Delivery, Job, JobState, Request
 from tests.journeys.chat import RecordingChat
 from tests.journeys.killable import MOMENTS
 from tests.journeys.processes import Home, nothing_left, stop, wait_for_kill
-from tests.journeys.service import settings_for, slowly, submit, until
+from tests.journeys.service import settings_for, slowly, submit
 from tests.services import free_port
 from tests.site.server import MediaSite
+from tests.waiting import eventually
 from worker.sweep import Kind, sweep
 from worker.tools import Tools
 
@@ -63,7 +64,7 @@ class Watcher:
                 request = await session.get_one(Request, asked.request_id)
             return request.delivery is Delivery.DELIVERED
 
-        await until(is_delivered)
+        await eventually(is_delivered)
 
     async def orphans(self) -> int:
         """How many stored files no artifact names; they are deleted."""
@@ -140,19 +141,19 @@ async def test_linkferry_up_resumes_after_sigterm_and_sigkill_in_the_middle_of_a
     async with watching(home, site) as watcher:
         asked = await watcher.ask(slowly(500_000))
         with home.running(*up, LINKFERRY_PORT=port) as service:
-            await until(has_bytes)
+            await eventually(has_bytes)
             assert await asyncio.to_thread(stop, service) == 0
         assert nothing_left(home)
         job = await watcher.job(asked)
         assert (job.state, job.crashes, job.failures, job.run_after) == (JobState.QUEUED, 0, 0, None)
         before = site.bytes_sent
         with home.running(*up, LINKFERRY_PORT=port) as service:
-            await until(lambda: _more_than(site, before + 100_000))
+            await eventually(lambda: _more_than(site, before + 100_000))
             service.send_signal(signal.SIGKILL)
             await asyncio.to_thread(service.wait)
         assert nothing_left(home)
         with home.running(*up, LINKFERRY_PORT=port) as service:
-            await until(lambda: _is(watcher, asked, JobState.DONE))
+            await eventually(lambda: _is(watcher, asked, JobState.DONE))
             assert await asyncio.to_thread(stop, service) == 0
         assert (await watcher.job(asked)).crashes == 1
     assert site.bytes_sent < 1.5 * SIZE

@@ -7,8 +7,9 @@ from shared.errors import FAILURES, Code
 from shared.models import ArtifactKind, Delivery, JobState
 from shared.options import Quality
 from shared.results import JobView, Offers
-from tests.journeys.service import Service, until
+from tests.journeys.service import Service
 from tests.site.server import MediaSite
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -37,7 +38,7 @@ async def test_it_ends_with_what_the_link_offers_and_without_a_byte_of_it(
     assert (view.title, view.duration_seconds) == ("The ferry at noon, as the tube has it", 12)
     assert view.artifacts == ()
     assert set(site.ledger.requests) == {"/tube/api/player"}
-    await until(lambda: service.is_tidy(asked))
+    await eventually(lambda: service.is_tidy(asked))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ async def test_a_link_that_cannot_be_had_is_refused_with_the_usual_sentence(serv
     view = await service.ended(asked)
     assert view.offers is None
     assert (await service.told(asked))["error"].startswith(FAILURES[Code.PRIVATE].sentence)
-    await until(lambda: service.is_tidy(asked))
+    await eventually(lambda: service.is_tidy(asked))
 
 
 @pytest.mark.parametrize("link", ["/tube/ferry", "/watch/sample"])

@@ -16,8 +16,9 @@ import pytest
 from linkferry import protection
 from linkferry.protection import EXPIRY, LONGEST, PAUSE, RENEWAL, Protection
 from shared.models import JobState
-from tests.journeys.service import open_service, settings_for, slowly, until
+from tests.journeys.service import open_service, settings_for, slowly
 from tests.site.server import MediaSite
+from tests.waiting import eventually
 from worker.child import ChildServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -148,8 +149,8 @@ async def test_a_job_is_carried_under_protection(
     async with open_service(settings_for(tmp_path / "data", site), site, children) as service:
         asked = await service.ask(slowly(50_000))
         await service.downloading(asked)
-        await until(lambda: heard(ON))
+        await eventually(lambda: heard(ON))
         await service.cancel(asked)
         assert (await service.ended(asked)).state is JobState.CANCELLED
-        await until(lambda: heard(OFF))
+        await eventually(lambda: heard(OFF))
     assert agent.told == [ON, OFF]

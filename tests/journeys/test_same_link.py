@@ -10,8 +10,9 @@ from shared.database import db_now
 from shared.link import parse_link
 from shared.models import Artifact, ArtifactKind, JobState
 from shared.options import Options
-from tests.journeys.service import Service, slowly, until
+from tests.journeys.service import Service, slowly
 from tests.site.server import MediaSite
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -72,7 +73,7 @@ async def test_another_spelling_of_a_link_that_is_being_carried_joins_it(
     service: Service, site: MediaSite
 ) -> None:
     first = await service.ask(f"{SHORT}?latency=0.7")
-    await until(lambda: _started(service, first.job_id))
+    await eventually(lambda: _started(service, first.job_id))
     second = await service.ask(LONG, "bob")
     assert (await service.ended(second)).job_id == first.job_id
     for asked in (first, second):

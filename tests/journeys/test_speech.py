@@ -11,9 +11,10 @@ from shared.errors import Code
 from shared.models import ArtifactKind, JobState
 from shared.options import Clip
 from shared.states import Stage
-from tests.journeys.service import Service, open_service, settings_for, until
+from tests.journeys.service import Service, open_service, settings_for
 from tests.site.server import MediaSite
 from tests.site.speech import SENTENCES
+from tests.waiting import eventually
 from tests.worker.speech.conftest import MODEL
 from tests.worker.speech.processes import listeners
 from tests.worker.speech.said import ffmpeg, word_error_rate
@@ -128,7 +129,7 @@ async def test_cancelling_while_listening_ends_every_process(hearing: Service, s
         async def is_listening() -> bool:
             return (await hearing.job(asked.job_id)).stage is Stage.SPEECH and "ffmpeg" in listeners()
 
-        await until(is_listening)
+        await eventually(is_listening)
         await hearing.cancel(asked)
         view = await hearing.ended(asked)
     finally:
@@ -138,7 +139,7 @@ async def test_cancelling_while_listening_ends_every_process(hearing: Service, s
     async def is_silent() -> bool:
         return not listeners()
 
-    await until(is_silent)
+    await eventually(is_silent)
 
 
 async def test_while_one_listens_others_are_fetched(
@@ -156,7 +157,7 @@ async def test_while_one_listens_others_are_fetched(
             async def is_listening() -> bool:
                 return (await service.job(asked.job_id)).stage is Stage.SPEECH
 
-            await until(is_listening)
+            await eventually(is_listening)
             view = await service.get("/watch/sample", "bob")
             assert view.state is JobState.DONE
             assert (await service.job(asked.job_id)).state is JobState.RUNNING

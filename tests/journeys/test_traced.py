@@ -8,9 +8,10 @@ import pytest
 import worker.janitor
 from linkferry.compose import open_parts
 from shared.models import JobState
-from tests.journeys.service import Service, open_service, settings_for, slowly, submit, until
+from tests.journeys.service import Service, open_service, settings_for, slowly, submit
 from tests.site.server import MediaSite
 from tests.tracing import Kept, Traced, kept
+from tests.waiting import eventually
 from worker.child import ChildServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -32,7 +33,7 @@ async def delivered(traces: Kept, count: int = 1) -> list[Traced]:
     async def have_ended() -> bool:
         return len(traces.named("deliver")) >= count
 
-    await until(have_ended)
+    await eventually(have_ended)
     return traces.named("deliver")
 
 

@@ -15,8 +15,9 @@ from bots.commands import Get, Subs, parse
 from shared.models import ArtifactKind, JobState
 from shared.options import Options
 from shared.results import JobView
-from tests.journeys.service import Service, open_service, settings_for, until
+from tests.journeys.service import Service, open_service, settings_for
 from tests.site.server import MediaSite
+from tests.waiting import eventually
 from tests.worker.translate.libre import Fault, LibreServer, libre_server
 from worker.child import ChildServer
 from worker.translate import libretranslate
@@ -148,7 +149,7 @@ async def test_what_was_translated_is_kept_no_longer_than_the_files(
         assert not await is_gone()
         old = time.time() - service.parts.settings.retention - 1
         os.utime(kept, (old, old))
-        await until(is_gone, 20)
+        await eventually(is_gone, 20)
 
 
 async def test_a_translation_shows_its_stage_and_can_be_cancelled(
@@ -161,7 +162,7 @@ async def test_a_translation_shows_its_stage_and_can_be_cancelled(
         async def is_translating() -> bool:
             return (await service.job(asked.job_id)).stage == "translate"
 
-        await until(is_translating)
+        await eventually(is_translating)
         await service.cancel(asked)
         assert (await service.ended(asked)).state is JobState.CANCELLED
-        await until(lambda: service.is_tidy(asked), 10)
+        await eventually(lambda: service.is_tidy(asked), 10)

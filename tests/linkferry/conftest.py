@@ -4,8 +4,7 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -15,16 +14,9 @@ import pytest
 
 from tests.services import free_port
 from tests.site.server import MediaSite
+from tests.waiting import until
 
 COMMAND = [sys.executable, "-m", "linkferry"]
-
-
-def until(condition: Callable[[], object], seconds: float = 60) -> None:
-    """Wait until something is so; gives up with an error."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 class Home:

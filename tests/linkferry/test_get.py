@@ -21,8 +21,9 @@ from shared.lock import worker_lock
 from shared.options import Clip, MediaFormat, Quality
 from shared.results import ErrorView, JobView
 from shared.settings import Settings
-from tests.linkferry.conftest import Home, finish, until
+from tests.linkferry.conftest import Home, finish
 from tests.site.server import MediaSite
+from tests.waiting import until
 
 FIELDS = {"kind", "format", "language", "source", "size_bytes", "sha256", "url"}
 

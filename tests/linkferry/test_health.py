@@ -15,9 +15,10 @@ import pytest
 
 from linkferry import alive
 from shared.settings import PREFIX, Settings
-from tests.linkferry.conftest import Home, finish, until
+from tests.linkferry.conftest import Home, finish
 from tests.numbers import numbers
 from tests.services import free_port
+from tests.waiting import until
 
 HEAVY = {"pydantic", "typer", "rich", "fastapi", "sqlalchemy", "asyncio", "shared", "bots", "worker"}
 
@@ -42,7 +43,7 @@ def test_every_process_answers_on_the_port_for_monitoring(home: Home, role: str)
         assert process.poll() is None, process.communicate()
         return bool(home.run("health", "--ready", METRICS_PORT=str(port)).code == 0)
 
-    until(is_ready, 60)
+    until(is_ready)
     lives = home.run("health", METRICS_PORT=str(port))
     assert (lives.code, lives.out, lives.err) == (0, "ok\n", "")
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as api:
@@ -61,7 +62,7 @@ def test_every_process_answers_on_the_port_for_monitoring(home: Home, role: str)
 def test_a_process_that_waits_for_its_broker_lives_but_is_not_ready(home: Home) -> None:
     port = str(free_port())
     process = home.start("worker", METRICS_PORT=port, QUEUE_URL=f"amqp://x:y@127.0.0.1:{free_port()}/")
-    until(lambda: home.run("health", METRICS_PORT=port).code == 0, 60)
+    until(lambda: home.run("health", METRICS_PORT=port).code == 0)
     ready = home.run("health", "--ready", METRICS_PORT=port)
     assert (ready.code, ready.out) == (1, "starting\n")
     process.terminate()

@@ -12,8 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from linkferry import cli
-from tests.linkferry.conftest import COMMAND, Home, children, ended, finish, until
+from tests.linkferry.conftest import COMMAND, Home, children, ended, finish
 from tests.site.server import MediaSite
+from tests.waiting import until
 
 SLOW = "/fault/trickle/media/sample.mp4?rate=20000"
 SLOW_PATH = "/fault/trickle/media/sample.mp4"

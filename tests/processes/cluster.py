@@ -6,8 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,18 +19,11 @@ from shared.queue.amqp.topology import JOBS
 from tests.journeys.service import slowly
 from tests.services import PrivatePostgres, PrivateRabbit, free_port
 from tests.site.server import MediaSite
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0  # seconds until a test gives up waiting
 LONG_LEASE = "600"  # seconds: what must not wait for a heartbeat cannot hide behind one
-
-
-def until(condition: Callable[[], object], what: str = "waited in vain") -> None:
-    """Wait until something is so; gives up with an error."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.03)
 
 
 class Process:

@@ -13,10 +13,11 @@ import pytest
 
 from tests.deploy.composefile import services
 from tests.deploy.stack import Stack, project, runs, use_config
-from tests.processes.cluster import PATIENCE, until
+from tests.processes.cluster import PATIENCE
 from tests.services import PrivatePostgres, PrivateRabbit, find_program
 from tests.shared.storage.conftest import moto
 from tests.site.server import MediaSite
+from tests.waiting import until
 
 __all__ = ["moto"]
 

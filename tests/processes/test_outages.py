@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.processes.cluster import Cluster, until
+from tests.processes.cluster import Cluster
 from tests.services import PrivatePostgres, start_broker, stop_broker
+from tests.waiting import until
 
 MEDIUM = 150_000  # bytes a second; the video has a good million
 

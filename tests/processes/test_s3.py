@@ -21,13 +21,14 @@ import pytest_asyncio
 from shared.settings import Settings
 from shared.storage.s3.bucket import Bucket, open_bucket
 from tests.bots.slack.conftest import double
-from tests.processes.cluster import PATIENCE, Cluster, until
+from tests.processes.cluster import PATIENCE, Cluster
 from tests.processes.test_slack import Town as SlackTown
 from tests.processes.test_telegram import Town as TelegramTown
 from tests.processes.test_telegram import is_film
 from tests.shared.storage.conftest import credentials, faulty, moto, s3_settings
 from tests.shared.storage.faulty import FaultyS3
 from tests.telegram.double import TelegramDouble
+from tests.waiting import until
 
 __all__ = ["credentials", "faulty", "moto"]
 

@@ -5,7 +5,8 @@ from contextlib import suppress
 
 import psutil
 
-from tests.processes.cluster import Cluster, gone, until
+from tests.processes.cluster import Cluster, gone
+from tests.waiting import until
 
 FAST, MEDIUM, SLOW = 500_000, 200_000, 20_000  # bytes a second; the video has a good million
 

@@ -13,7 +13,8 @@ from websockets.sync.client import connect
 from shared.queue import open_queue
 from shared.queue.amqp.topology import EVENTS, event_key
 from tests.numbers import numbers
-from tests.processes.cluster import PATIENCE, Cluster, gone, until
+from tests.processes.cluster import PATIENCE, Cluster, gone
+from tests.waiting import until
 
 SLOW, MEDIUM = 20_000, 300_000  # bytes a second: nearly a minute, and four seconds
 

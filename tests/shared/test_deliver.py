@@ -22,10 +22,10 @@ from shared.models import Artifact, ArtifactKind, Delivery, Job, JobState, Reque
 from shared.results import JobView, Results
 from shared.settings import Settings
 from tests.journeys.chat import PLATFORM, Fault, RecordingChat
-from tests.journeys.service import until
 from tests.shared.conftest import end
 from tests.sqlite import new_database
 from tests.subjects import recorded, subject
+from tests.waiting import eventually
 
 
 class StubbornChat(RecordingChat):
@@ -88,7 +88,7 @@ class Post:
             return all(number not in now or now[number] > failures for number, failures in before.items())
 
         working = [asyncio.create_task(self.make_deliverer().run()) for _ in range(deliverers)]
-        await until(all_tried)
+        await eventually(all_tried)
         for task in working:
             task.cancel()
         await asyncio.wait(working)
@@ -216,7 +216,7 @@ async def test_a_chat_that_wants_rest_gets_it_without_that_counting_as_a_failure
     (request,) = await post.finished_job("m1")
     post.chat.errors = [Throttled(500)]
     async with working(post):
-        await until(lambda: post.rests(request, 400))
+        await eventually(lambda: post.rests(request, 400))
     assert (await post.row(request)).delivery_failures == 0
     await post.make_due()
     await post.deliver_all()
@@ -228,7 +228,7 @@ async def test_rest_that_is_wanted_between_post_and_edit_costs_no_second_post(po
     (request,) = await post.finished_job(None)
     post.chat.errors = [None, Throttled(500)]
     async with working(post):
-        await until(lambda: post.rests(request, 400))
+        await eventually(lambda: post.rests(request, 400))
     await post.make_due()
     await post.deliver_all()
     assert [line["how"] for line in post.chat.shown] == ["post", "edit"]
@@ -265,9 +265,9 @@ async def test_a_file_that_takes_long_to_send_is_not_sent_by_somebody_else_meanw
     (request,) = await post.finished_job("m1")
     post.chat.faults = [Fault.SILENT]
     async with working(post):
-        await until(lambda: post.rests(request, 0))
+        await eventually(lambda: post.rests(request, 0))
         await post.make_due()
-        await until(lambda: post.rests(request, 30))
+        await eventually(lambda: post.rests(request, 30))
     assert post.chat.calls == 1
 
 
@@ -299,7 +299,7 @@ async def test_a_platform_that_is_let_go_gets_nothing_more_and_its_calls_may_end
     async def one_is_shown() -> bool:
         return post.chat.calls == 2 and await post.pending() == 1
 
-    await until(one_is_shown)
+    await eventually(one_is_shown)
     await deliverer.let_go(PLATFORM, 0.05)
     await post.finished_job("m3")
     deliverer.nudge()

@@ -16,9 +16,9 @@ from shared.errors import Code, ConfigError, JobError
 from shared.settings import Settings
 from shared.telemetry import AddContext, JsonLines
 from shared.tracing import ADDRESSES, NowAndThen, end_tracing, set_up_tracing
-from tests.processes.cluster import until
 from tests.services import free_port
 from tests.tracing import Collector, Kept, kept
+from tests.waiting import until
 
 EXPORTER = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 

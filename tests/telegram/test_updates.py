@@ -15,6 +15,7 @@ from tests.telegram.clock import Clock
 from tests.telegram.conftest import bot_of
 from tests.telegram.double import TelegramDouble
 from tests.telegram.people import Private
+from tests.waiting import eventually
 
 
 def texts(updates: tuple[Update, ...]) -> list[str | None]:
@@ -142,7 +143,7 @@ async def test_a_webhook_gets_what_waits_and_what_comes(
         await bot.set_webhook(hook.url, secret_token="s3cret-token")
         sent = await chat.sends("after")
         telegram.repeat(sent.update)
-        await wait_for(lambda: len(hook.updates) == 3)
+        await eventually(lambda: len(hook.updates) == 3)
         assert [one["message"]["text"] for one in hook.updates] == ["before", "after", "after"]
         assert set(hook.secrets) == {"s3cret-token"}
         assert (await bot.get_webhook_info()).pending_update_count == 0
@@ -156,7 +157,7 @@ async def test_a_refused_update_comes_until_it_is_taken(
         await bot.set_webhook(hook.url)
         await chat.sends("a")
         await chat.sends("b")
-        await wait_for(lambda: len(hook.updates) == 4)
+        await eventually(lambda: len(hook.updates) == 4)
         assert [one["message"]["text"] for one in hook.updates] == ["a", "a", "a", "b"]
         info = await bot.get_webhook_info()
         assert info.last_error_message == "Wrong response from the webhook: 503 X"
@@ -168,12 +169,6 @@ async def test_a_webhook_needs_tls_and_a_plain_secret() -> None:
             await bot.set_webhook("http://example.com/hook")
         with pytest.raises(BadRequest, match="Secret token contains unallowed characters"):
             await bot.set_webhook("https://example.com/hook", secret_token="no spaces")
-
-
-async def wait_for(fits: Any) -> None:
-    async with asyncio.timeout(60):
-        while not fits():
-            await asyncio.sleep(0.005)
 
 
 # groups

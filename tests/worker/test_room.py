@@ -21,8 +21,9 @@ from shared.errors import FAILURES, Code, JobError
 from shared.models import Artifact, JobState
 from shared.retry import MAX_FAILURES
 from shared.settings import Settings
-from tests.journeys.service import Service, open_service, settings_for, slowly, until
+from tests.journeys.service import Service, open_service, settings_for, slowly
 from tests.site.server import MediaSite
+from tests.waiting import eventually
 from worker.child import ChildServer
 from worker.folders import LOCK, own_folder, work_dir
 from worker.room import Room, make_room
@@ -105,7 +106,7 @@ async def test_a_job_gives_its_room_back_and_is_carried_once_there_is_some(
         view = await service.parts.follower.view(asked.job_id)
         return view is not None and view.obstacle is not None
 
-    await until(waits_for_room)
+    await eventually(waits_for_room)
     assert await nothing_is_kept(service)
     job = await service.job(asked.job_id)
     assert (job.state, job.error_code, job.attempt) == (JobState.QUEUED, Code.DISK_FULL, 1)
@@ -133,7 +134,7 @@ async def test_a_disk_that_fills_up_before_anybody_looks_breaks_nothing(
     async def has_made_way() -> bool:
         return (await service.job(asked.job_id)).state is JobState.QUEUED
 
-    await until(has_made_way)
+    await eventually(has_made_way)
     assert await nothing_is_kept(service)
     assert (await service.job(asked.job_id)).error_code is Code.DISK_FULL
     disk.clear()

@@ -26,10 +26,11 @@ from shared.settings import Settings
 from shared.storage import LocalStorage
 from tests.journeys.chat import RecordingChat
 from tests.journeys.processes import Home, nothing_left, stop
-from tests.journeys.service import Service, job_processes, open_service, settings_for, slowly, submit, until
+from tests.journeys.service import Service, job_processes, open_service, settings_for, slowly, submit
 from tests.shared.conftest import claim, load, make_job
 from tests.site.server import MediaSite
 from tests.sqlite import new_database
+from tests.waiting import eventually
 from worker.child import ChildServer
 from worker.service import Worker
 from worker.supervise import _settle
@@ -64,7 +65,7 @@ async def test_an_attempt_that_lost_its_lease_ends_before_the_next_one_works_in_
 
     async with service.parts.database.write() as session:  # as after a night's sleep of the machine
         await jobs.requeue_expired(session, everything=True)
-    await until(has_ended)
+    await eventually(has_ended)
     job = await service.job(asked.job_id)
     assert (job.state, job.attempt, job.crashes) == (JobState.DONE, 2, 1)
     assert most == 1
@@ -82,7 +83,7 @@ async def test_a_job_taken_over_here_can_still_be_cancelled(service: Service) ->
         job = await service.job(asked.job_id)
         return job.attempt == 2 and job.stage is not None
 
-    await until(is_taken_over)
+    await eventually(is_taken_over)
     await service.cancel(asked)
     assert (await service.told(asked))["error"] == "Cancelled."
 
@@ -144,7 +145,7 @@ async def test_a_job_that_waits_for_its_earlier_attempt_keeps_its_lease_and_can_
         now = (await load(waiting.database, waiting.job.id)).lease_until
         return now is not None and waiting.job.lease_until is not None and now > waiting.job.lease_until
 
-    await until(is_renewed)
+    await eventually(is_renewed)
     async with waiting.database.write() as session:
         await jobs.cancel(session, waiting.job.id)
     waiting.worker._cancels[waiting.job.id].set()
@@ -228,15 +229,15 @@ async def test_a_worker_that_slept_through_its_lease_writes_nothing_when_it_wake
             return "somebody else has the job now" in home.log_text()
 
         with home.running(*command) as sleeper:
-            await until(has_bytes)
+            await eventually(has_bytes)
             asleep = psutil.Process(sleeper.pid)
             tree = [asleep, *asleep.children(recursive=True)]
             await _suspend(tree, home.data / "linkferry.db")
             with home.running(*command, SHARE="1") as other:
-                await until(is_delivered)
+                await eventually(is_delivered)
                 for process in tree:
                     process.resume()
-                await until(has_noticed)
+                await eventually(has_noticed)
                 assert await asyncio.to_thread(stop, other) == 0
             sleeper.send_signal(signal.SIGTERM)
             assert await asyncio.to_thread(sleeper.wait, 60) == 0

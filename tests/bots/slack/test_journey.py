@@ -17,11 +17,11 @@ from shared.models import Delivery, Request
 from tests.bots.slack.conftest import double, settings_for
 from tests.bots.slack.test_http import URL
 from tests.bots.slack.test_http import site as web_site
-from tests.journeys.service import until
 from tests.site.server import MediaSite
 from tests.slack.channels import Channel
 from tests.slack.double import SlackDouble
 from tests.slack.people import Person
+from tests.waiting import eventually
 from worker.child import ChildServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -87,4 +87,4 @@ async def test_a_command_becomes_the_film_and_another_the_transcript(
             async with parts.database.read() as session:
                 return set(await session.scalars(select(Request.delivery))) == {Delivery.DELIVERED}
 
-        await until(are_delivered)
+        await eventually(are_delivered)

@@ -22,12 +22,12 @@ from shared.chat.slack.web import open_session, web_client
 from shared.database import Database
 from shared.models import SLACK_BOTS, Base, Delivery
 from shared.slack_tables import BOTS, INSTALLATIONS, STATES
-from tests.bots.slack.conftest import Chatting, chat_in, chatting, double, eventually, settings_for
+from tests.bots.slack.conftest import Chatting, chat_in, chatting, double, settings_for
 from tests.bots.slack.test_http import URL, site
-from tests.journeys.service import until
 from tests.shared.conftest import connect, database, postgres
 from tests.slack.double import SlackDouble
 from tests.slack.people import Person
+from tests.waiting import eventually
 
 __all__ = ["connect", "database", "postgres"]
 
@@ -132,7 +132,7 @@ async def test_a_workspace_that_removes_the_app_is_left_alone(
     async def are_over() -> bool:
         return all(one.delivery is Delivery.DELIVERED for one in await requests())
 
-    await until(are_over)
+    await eventually(are_over)
     assert not [call for call in slack.calls[made:] if call.error], "nobody calls with a token that is void"
     assert all(record.levelname == "INFO" for record in caplog.records[logged:])
     await installing.install(eve)

@@ -10,6 +10,7 @@ import pytest
 
 from shared.queue import EmbeddedQueue, Queue, QueueUnavailable, open_queue
 from tests.services import PrivateRabbit, TcpProxy, rabbit, rabbitmq_url
+from tests.waiting import eventually
 
 __all__ = ["rabbit", "rabbitmq_url"]
 
@@ -96,13 +97,6 @@ async def said(caplog: pytest.LogCaptureFixture, words: str) -> None:
     """Wait until the log has these words."""
     async with asyncio.timeout(SOON):
         while words not in caplog.text:
-            await asyncio.sleep(0.02)
-
-
-async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until it is so."""
-    async with asyncio.timeout(SOON):
-        while not await condition():
             await asyncio.sleep(0.02)
 
 

@@ -19,14 +19,8 @@ from tests.services import (
     TcpProxy,
     free_port,
 )
-from tests.shared.queue.conftest import (
-    SOON,
-    ConnectTo,
-    eventually,
-    publish_until_confirmed,
-    said,
-    take_one,
-)
+from tests.shared.queue.conftest import SOON, ConnectTo, publish_until_confirmed, said, take_one
+from tests.waiting import eventually
 
 
 async def test_the_topology_may_be_declared_again_and_again(connect_rabbit: ConnectTo) -> None:

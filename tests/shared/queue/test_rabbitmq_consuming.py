@@ -16,12 +16,12 @@ from tests.shared.queue.conftest import (
     ConnectTo,
     at,
     depth_becomes,
-    eventually,
     publish_until_confirmed,
     said,
     take_all,
     take_one,
 )
+from tests.waiting import eventually
 
 
 def put(rabbit: PrivateRabbit, body: bytes) -> None:

@@ -11,12 +11,8 @@ from tests.services import (
     PrivateRabbit,
     TcpProxy,
 )
-from tests.shared.queue.conftest import (
-    SOON,
-    ConnectTo,
-    at,
-    eventually,
-)
+from tests.shared.queue.conftest import SOON, ConnectTo, at
+from tests.waiting import eventually
 
 
 async def test_watchers_and_cancel_listeners_survive_a_cut(

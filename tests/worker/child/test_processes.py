@@ -14,6 +14,7 @@ import pytest
 from shared.options import Options
 from tests.counting import Since
 from tests.site.server import MediaSite
+from tests.waiting import eventually
 from worker.child import Child, ChildCrashed, ChildServer, NoChild
 from worker.child.downloads import file_name
 from worker.child.formats import Choice
@@ -32,13 +33,6 @@ def group_is_gone(leader: int) -> bool:
     except ProcessLookupError:
         return True
     return False
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def warm_process() -> psutil.Process:
