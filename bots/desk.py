@@ -16,6 +16,7 @@ from shared import deliveries
 from shared.chat.choices import WORDS, options_of
 from shared.database import Database, upsert
 from shared.errors import JobError, LinkferryError
+from shared.ids import short_id
 from shared.link import Link
 from shared.models import ChatSettings, Job, JobState, Request, table
 from shared.options import Options
@@ -23,13 +24,18 @@ from shared.queue import Queue
 from shared.results import JobView
 
 RECENT = 10  # requests that `/status` shows at most
-SHORT = 8  # characters of a request's id that people see and type
 
 NOT_YOURS = "Only the person who asked, or an admin, can do that."
 NOT_FOUND = "I know no such download; /status shows yours."
+UNKNOWN_BUTTON = "I do not know that button any more; send the link again."
 OVER = "That is over already; its message shows how, or will in a moment."
+NOTHING_YET = "You have asked for nothing yet. Send me a link."
 NOTHING_RUNS = "Nothing of yours is waiting or running."
 WHICH = "Several of your downloads are going on; say which one: /cancel and the id that /status shows."
+
+
+class NotStored(Exception):
+    """The database is away: nothing was taken, and what was said must come again."""
 
 
 class Refused(LinkferryError):
@@ -65,13 +71,8 @@ class Asked:
 
     @property
     def short_id(self) -> str:
-        """What people see and type: the end of the id, which is random; its beginning is the time."""
+        """What people see and type."""
         return short_id(self.request.id)
-
-
-def short_id(request_id: UUID) -> str:
-    """The end of a request's id, for people."""
-    return request_id.hex[-SHORT:]
 
 
 def _of(asker: Asker) -> tuple[ColumnElement[bool], ...]:

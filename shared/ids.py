@@ -10,6 +10,11 @@ def new_id() -> UUID:
     return uuid7()
 
 
+def short_id(request_id: UUID) -> str:
+    """What people see and type: the end of a request's id, which is random; its beginning is the time."""
+    return request_id.hex[-8:]
+
+
 def user_key(platform: str, user_id: str) -> str:
     """The person, across chats of one platform."""
     return f"{platform}:{user_id}"

@@ -13,10 +13,11 @@ from slack_bolt import BoltResponse
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 
+from bots.desk import NotStored
 from bots.slack import reading, texts, views
 from bots.slack.deeds import Said
 from bots.slack.forms import Forms
-from bots.slack.handlers import NotStored, SlackBot
+from bots.slack.handlers import SlackBot
 from shared.chat.slack.blocks import Message
 from shared.settings import COMMANDS, UMBRELLA, Settings
 

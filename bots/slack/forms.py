@@ -7,7 +7,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 
 from bots.commands import Command, parse
-from bots.desk import Asked, Refused
+from bots.desk import UNKNOWN_BUTTON, Asked, Refused
 from bots.slack import texts, views
 from bots.slack.deeds import Filled, Said, Speaker
 from bots.slack.handlers import SlackBot
@@ -65,7 +65,7 @@ class Forms:
             there = replace(filled.speaker, channel=asked_in)  # an admin may act there, not where it goes
             asked = await self._bot.stored(filled.speaker, self._bot.mine(request_id, there))
         except (Refused, ValueError) as refused:
-            return {"who": texts.why(refused) if isinstance(refused, Refused) else texts.UNKNOWN_BUTTON}
+            return {"who": texts.why(refused) if isinstance(refused, Refused) else UNKNOWN_BUTTON}
         speaker = filled.speaker
         if private or channel is None:
             self._bot.replies.tell(speaker, texts.transcript(asked.view))

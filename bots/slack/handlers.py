@@ -16,7 +16,7 @@ from slack_sdk.errors import SlackApiError
 from sqlalchemy.exc import SQLAlchemyError
 
 from bots.commands import Cancel, Command, Find, Get, Help, Status, Subs, parse
-from bots.desk import NOT_YOURS, Asked, Asker, Desk, NotAllowed, Refused
+from bots.desk import NOT_YOURS, UNKNOWN_BUTTON, Asked, Asker, Desk, NotAllowed, NotStored, Refused
 from bots.slack import texts, views
 from bots.slack.admins import Admins
 from bots.slack.deeds import Called, HomeOpened, Left, Pressed, Said, Speaker, Way
@@ -37,10 +37,6 @@ Forget = Callable[[str, datetime], Awaitable[None]]
 
 PATIENCE = 10.0  # seconds one payload may take; Slack gives up, or repeats it, after three
 OPENING = 2.0  # seconds to open a modal: Slack allows three after the press
-
-
-class NotStored(Exception):
-    """The database is away: nothing was taken."""
 
 
 async def keep(team: str, at: datetime) -> None:
@@ -178,7 +174,7 @@ class SlackBot:
         try:
             request_id = UUID(hex=name)
         except ValueError:
-            raise Refused(texts.UNKNOWN_BUTTON) from None
+            raise Refused(UNKNOWN_BUTTON) from None
         speaker = pressed.speaker
         match verb:
             case "cancel":
@@ -191,7 +187,7 @@ class SlackBot:
                 asked = await self.mine(request_id, speaker)
                 await self.open(speaker, pressed.trigger, views.share_form(asked.request))
             case _:
-                raise Refused(texts.UNKNOWN_BUTTON)
+                raise Refused(UNKNOWN_BUTTON)
         if speaker.way is Way.HOME:
             self.replies.begin(speaker.user_id, lambda: self._show_home(speaker))
 

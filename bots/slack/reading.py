@@ -8,6 +8,7 @@ from typing import Any
 from bots.scanner import scan
 from bots.slack.deeds import Called, Filled, HomeOpened, Left, Pressed, Said, Speaker, Way
 from bots.slack.markup import spoken, undone
+from bots.storable import storable
 
 Payload = Mapping[str, Any]
 
@@ -16,7 +17,6 @@ MAX_URL = 250  # characters of an answer's address: it is kept with the request
 _LATEST = 2**37  # seconds since 1970: a time holds no year with five digits
 _ID = re.compile(r"[A-Z0-9]{1,32}")
 _TS = re.compile(r"[0-9]{1,16}\.[0-9]{1,16}")
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # no database takes them
 
 
 def read_command(body: Payload, names: Mapping[str, str]) -> Said | None:
@@ -219,4 +219,4 @@ def _map(value: object) -> Payload:
 
 
 def _words(value: object) -> str:
-    return _UNSTORABLE.sub("", value) if isinstance(value, str) else ""
+    return storable(value) if isinstance(value, str) else ""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from bots.commands import HINT, USAGE
-from bots.desk import Asked, Refused
+from bots.desk import NOTHING_YET, Asked, Refused
 from bots.finder import Hit, Hits
 from shared.chat.files import main_artifact, written
 from shared.chat.slack.blocks import (
@@ -33,9 +33,7 @@ MAX_TITLE = 120  # characters
 MOST_FILES = 10  # lines of one request's files
 NAME = "Linkferry"
 
-NOTHING_YET = "You have asked for nothing yet. Send me a link."
 BUSY = "I cannot reach my database; try again in a moment."
-UNKNOWN_BUTTON = "I do not know that button any more; send the link again."
 UNKNOWN_COMMAND = "I am called something else by now; /help shows all commands."
 INVITE = f"I am not in this channel, so only you see this. To show everybody: /invite @{NAME}"
 ELSEWHERE = f"I am not in the channel where you asked; there: /invite @{NAME}"

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from bots.desk import Asked
-from bots.slack.texts import NAME, NOTHING_YET, named, state_of, title_of
+from bots.desk import NOTHING_YET, Asked
+from bots.slack.texts import NAME, named, state_of, title_of
 from shared.chat.files import main_artifact
 from shared.chat.slack.blocks import Block, actions, button, context, markup, plain, section
 from shared.chat.slack.chats import split_chat

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from telegram import Bot, Update
 
 from bots.commands import Cancel, Command, Find, Get, Help, Status, Subs, parse
-from bots.desk import Asker, Desk, NotAllowed, Refused
+from bots.desk import NOTHING_YET, UNKNOWN_BUTTON, Asker, Desk, NotAllowed, NotStored, Refused
 from bots.telegram import preferences, texts
 from bots.telegram.access import Access, Standing
 from bots.telegram.admins import Admins
@@ -36,10 +36,6 @@ T = TypeVar("T")
 PATIENCE = 30.0  # seconds one update may take
 REFUSAL_PAUSE = 60.0  # seconds between two refusals in one chat
 REMEMBERED = 1000  # chats that were refused of late
-
-
-class NotStored(Exception):
-    """The database is away: the update was not taken and must come again."""
 
 
 class TelegramBot:
@@ -148,7 +144,7 @@ class TelegramBot:
             return texts.told(await self._acting(said.speaker, standing, by_name))
         if said.replied_to and (asked := await self._desk.by_message(said.replied_to, asker)):
             return texts.told(asked)  # everybody here sees that message anyway
-        return texts.listed(await self._desk.recent(asker)) or texts.plain(texts.NOTHING_YET)
+        return texts.listed(await self._desk.recent(asker)) or texts.plain(NOTHING_YET)
 
     async def _cancel(self, name: str | None, said: Said, standing: Standing) -> None:
         """Its status message says so: nothing else is answered."""
@@ -203,7 +199,7 @@ class TelegramBot:
         try:
             request_id = UUID(hex=name)
         except ValueError:
-            return texts.UNKNOWN_BUTTON
+            return UNKNOWN_BUTTON
         match verb:
             case "cancel":
                 await self._acting(speaker, standing, lambda asker: self._desk.cancel(request_id, asker))
@@ -216,7 +212,7 @@ class TelegramBot:
                     speaker, standing, lambda asker: self._desk.choose(request_id, word, asker)
                 )
                 return "On it."
-        return texts.UNKNOWN_BUTTON
+        return UNKNOWN_BUTTON
 
     async def _acting(self, speaker: Speaker, standing: Standing, act: Callable[[Asker], Awaitable[T]]) -> T:
         """As this person; as an administrator where the person alone may not."""

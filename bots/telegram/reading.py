@@ -16,7 +16,8 @@ from telegram import (
 from bots.commands import COMMAND, USAGE
 from bots.desk import Asker
 from bots.scanner import scan
-from bots.telegram.spelling import is_bot, mentions, spell, spelled_out, storable
+from bots.storable import storable
+from bots.telegram.spelling import is_bot, mentions, spell, spelled_out
 from shared.chat.telegram import PLATFORM
 
 OWN_COMMANDS = ("start", "settings", "allow", "deny", "users")  # what only Telegram has

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from telegram import Bot, Update
 
-from bots.telegram.handlers import NotStored
+from bots.desk import NotStored
 from shared import tracing
 from shared.chat.telegram import PLATFORM
 from shared.database import Database

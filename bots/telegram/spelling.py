@@ -1,11 +1,10 @@
 """What a message says, without what only Telegram's own programs show: hidden links, mentions of the bot."""
 
-import re
 from collections.abc import Sequence
 
 from telegram import Message, MessageEntity, User
 
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # no database takes them
+from bots.storable import storable
 
 
 def spelled_out(message: Message, bot: str) -> str:
@@ -60,8 +59,3 @@ def is_bot(user: User | None, bot: str) -> bool:
 
 def _decoded(units: bytes) -> str:
     return units.decode("utf-16-le", "replace")
-
-
-def storable(text: str) -> str:
-    """The text as every database takes it."""
-    return _UNSTORABLE.sub("", text)

@@ -39,10 +39,8 @@ NOW_OWNER = "This bot is yours now: send me a link! /allow lets others use it, a
 NEEDS_OWNER = "Only the owner of this bot can do that."
 NEEDS_PRIVATE = "I tell that only in our private chat."
 NEEDS_ADMIN = "Only an administrator of this group can change its settings."
-NOTHING_YET = "You have asked for nothing yet. Send me a link."
 BUSY = "I cannot reach my database; I go on with that by myself as soon as it is back."
 LEFT_OUT = f"{FAILURES[Code.INTERNAL].sentence} {FAILURES[Code.INTERNAL].next_step}"
-UNKNOWN_BUTTON = "I do not know that button any more; send the link again."
 WHOM = (
     "Say whom: the Telegram ID of a person or a group, 'here' in a group, "
     "or as a reply to what somebody wrote."

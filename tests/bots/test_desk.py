@@ -8,12 +8,13 @@ import pytest
 from sqlalchemy import func, select
 
 from bots.commands import Get, Subs
-from bots.desk import NOT_FOUND, NOT_YOURS, NOTHING_RUNS, OVER, RECENT, WHICH, Asker, Desk, Refused, short_id
+from bots.desk import NOT_FOUND, NOT_YOURS, NOTHING_RUNS, OVER, RECENT, WHICH, Asker, Desk, Refused
 from bots.follow import Follower
 from bots.intake import Intake, Submitted
 from shared import jobs
 from shared.database import Database
 from shared.errors import Code, JobError
+from shared.ids import short_id
 from shared.link import parse_link
 from shared.links import Links
 from shared.models import ChatSettings, Delivery, Job, JobState, Request

@@ -26,11 +26,11 @@ from shared.chat.slack.blocks import (
 from shared.chat.slack.text import MAX_URL, cut, fitting, foreign, length, link, moment, one_line
 from shared.chat.words import ASK, GONE, describe, facts, share, soon_words, stage_words, time_words
 from shared.errors import FAILURES, Code
+from shared.ids import short_id
 from shared.models import ArtifactKind, JobState
 from shared.results import JobView
 
 BAR = 16  # characters
-SHORT = 8  # characters of a request's id that people see and type
 MAX_FILES = 2400  # characters of the list of files: a whole message has to stay below 13 200
 MAX_WORDS = 1500  # characters of a sentence
 
@@ -99,7 +99,7 @@ def _picture(view: JobView) -> Block | None:
 
 def _small(view: JobView, request_id: UUID) -> Block:
     """The line below: the id to type, the place in the queue, or how long the links live."""
-    words = [f"#{request_id.hex[-SHORT:]}"]
+    words = [f"#{short_id(request_id)}"]
     if view.state is JobState.QUEUED and view.retry_in is not None:
         words.append(f"next try in {soon_words(view.retry_in)}")
     elif view.state is JobState.QUEUED and view.position:

@@ -1,6 +1,6 @@
 """What people say and what they are told. No worker runs: whatever is asked for stays queued."""
 
-from bots.slack import texts
+from bots.desk import NOTHING_YET
 from shared import jobs
 from shared.errors import Code
 from shared.models import Job, JobState
@@ -92,7 +92,7 @@ async def test_a_mention_in_a_thread_is_answered_there(chat: Chatting) -> None:
 
 async def test_the_umbrella_does_it_all(chat: Chatting) -> None:
     await chat.ann.runs("/ferry status", chat.channel)
-    await chat.channel.shows(texts.NOTHING_YET, only_to=chat.ann)
+    await chat.channel.shows(NOTHING_YET, only_to=chat.ann)
     await chat.ann.runs(f"/ferry get {LINK}1", chat.channel)
     await chat.ann.runs(f"/ferry get {LINK}2 mp3", chat.channel)
     await chat.slack.until(lambda: len(chat.channel.messages) == 2)
@@ -223,7 +223,7 @@ async def test_the_home_tab_shows_what_was_asked_for_and_cancels(chat: Chatting)
     await chat.ann.opens_home()
     await chat.slack.until(lambda: chat.slack.home(chat.ann) is not None)
     home = chat.slack.home(chat.ann)
-    assert home is not None and texts.NOTHING_YET in home.text
+    assert home is not None and NOTHING_YET in home.text
     await chat.ann.runs(f"/get {LINK}", chat.channel)
     await chat.channel.shows("Queued")
     await chat.ann.opens_home()
