@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from pydantic_settings import DotEnvSettingsSource
 from rich.console import Console
+from shared.words import time_words
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from telegram.error import InvalidToken, TelegramError
@@ -17,7 +18,6 @@ from linkferry import slack_doctor, translator
 from linkferry.carry import answers
 from shared import checks, load, space, tracing
 from shared.chat.telegram.bot import open_bot
-from shared.chat.words import time_words
 from shared.checks import ANSWER_TIME, Finding
 from shared.database import Database
 from shared.errors import ConfigError

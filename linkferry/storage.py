@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from uuid import UUID
 
 import typer
+from shared.words import size_words
 from sqlalchemy import select
 
 from bots.intake import cancel
@@ -14,7 +15,6 @@ from bots.terminal import plain
 from linkferry.compose import Parts, open_parts
 from linkferry.operate import BROKER_PATIENCE, refuse, unknown
 from shared import jobs, space
-from shared.chat.words import size_words
 from shared.database import db_now
 from shared.errors import JobError
 from shared.models import Artifact, Job

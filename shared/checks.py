@@ -10,8 +10,8 @@ from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, version
 
 from shared import space
-from shared.chat.words import size_words
 from shared.settings import PREFIX, Settings
+from shared.words import size_words
 
 OLD_YT_DLP = 60  # days
 LOW_SPACE = 2  # times the largest file allowed

@@ -9,7 +9,6 @@ from typing import Generic, Literal, TypeVar
 from pydantic import Field
 
 from shared import checks, load, space
-from shared.chat.words import time_words
 from shared.checks import Finding
 from shared.database import Database
 from shared.errors import ConfigError
@@ -18,6 +17,7 @@ from shared.options import Frozen
 from shared.queue import Queue
 from shared.settings import Settings
 from shared.storage import Storage
+from shared.words import time_words
 
 T = TypeVar("T")
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from uuid import UUID
 
+from shared.words import time_words
+
 from bots.commands import HINT, USAGE
 from bots.desk import NOTHING_YET, Asked, Refused
 from bots.finder import Hit, Hits
@@ -22,7 +24,7 @@ from shared.chat.slack.blocks import (
 )
 from shared.chat.slack.render import status
 from shared.chat.slack.text import cut, escape, fitting, foreign, link, one_line
-from shared.chat.words import brief, describe, time_words
+from shared.chat.words import brief, describe
 from shared.errors import CommandError, JobError
 from shared.models import JobState
 from shared.results import JobView

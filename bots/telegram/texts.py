@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from html import escape, unescape
 from itertools import accumulate
 
+from shared.words import time_words
+
 from bots.commands import HINT, USAGE
 from bots.desk import Asked
 from bots.finder import Hits, Spot
@@ -12,7 +14,7 @@ from bots.telegram.access import Known, Standing
 from bots.telegram.reading import Person, Speaker
 from shared.chat.files import is_linkable
 from shared.chat.telegram.markup import MAX_TEXT, clean, cut, units
-from shared.chat.words import brief, describe, time_words
+from shared.chat.words import brief, describe
 from shared.errors import FAILURES, Code
 from shared.models import JobState, Role
 from shared.results import JobView

@@ -15,6 +15,7 @@ from time import time
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter
+from shared.words import time_words
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -24,7 +25,6 @@ from bots.web.player.lines import MAX_LINES, Section, read_srt, read_txt, read_v
 from bots.web.player.page import Page, Track, alive, is_watchable, page_of
 from bots.web.problems import COMMON_HEADERS, EXPIRED, FILES_GONE, NOT_FOUND, problem, templates
 from shared import jobs
-from shared.chat.words import time_words
 from shared.database import Database
 from shared.errors import JobError
 from shared.links import LinkExpired, LinkInvalid, Links, WatchClaim

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from shared.chat.words import size_words
 from shared.languages import ORIGINAL
 from shared.options import MediaFormat, Options, Quality
 from shared.results import Offers
+from shared.words import size_words
 
 AUDIO, TRANSCRIPT = "audio", "transcript"
 WORDS = (*Quality, AUDIO, TRANSCRIPT)

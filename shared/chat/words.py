@@ -4,6 +4,7 @@ from math import ceil
 
 from shared.models import JobState, Stage
 from shared.results import ArtifactView, JobView
+from shared.words import size_words, time_words
 
 STAGE_WORDS = {
     Stage.PROBE: "Looking at the link",
@@ -18,7 +19,6 @@ STAGE_WORDS = {
 ASK = "What shall it be?"
 GONE = "The files are no longer kept; send the link again."
 STEP = 5  # seconds: a countdown in these steps is edited less often
-UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def share(progress: dict[str, float]) -> float | None:
@@ -65,23 +65,6 @@ def brief(view: JobView) -> str:
     elif view.state is JobState.DONE and view.duration_seconds:
         words.append(time_words(view.duration_seconds))
     return " · ".join(words)
-
-
-def size_words(size: float) -> str:
-    """A size in bytes for people: 1.5 MB."""
-    for unit in UNITS:
-        amount = f"{size:.0f}" if unit == "B" or size >= 99.95 else f"{size:.1f}"
-        if float(amount) < 1000:
-            break
-        size /= 1000
-    return f"{amount} {unit}"
-
-
-def time_words(seconds: float) -> str:
-    """A length in seconds as 1:20 or 1:02:03."""
-    minutes, rest = divmod(round(max(0.0, seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def soon_words(seconds: float) -> str:

@@ -18,7 +18,6 @@ from bots.terminal import (
     show_progress,
     status_line,
 )
-from shared.chat.words import size_words, time_words
 from shared.errors import Code
 from shared.models import Artifact, ArtifactKind, JobState, Stage
 from shared.results import ArtifactView, JobView, error_view
@@ -39,32 +38,6 @@ FULL = {"done": 412_300_000, "total": 1_520_000_000, "speed": 10_400_000, "eta":
 
 def job(**changes: Any) -> JobView:
     return JOB.model_copy(update=changes)
-
-
-@pytest.mark.parametrize(
-    ("size", "words"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (99_949, "99.9 kB"), (99_950, "100 kB"),
-     (999_499, "999 kB"), (999_500, "1.0 MB"), (1_500_000, "1.5 MB"), (999_999_999, "1.0 GB"),
-     (12.3e12, "12.3 TB"), (5e15, "5000 TB")],
-)  # fmt: skip
-def test_size_words(size: float, words: str) -> None:
-    assert size_words(size) == words
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0, "0:00"),
-        (59.4, "0:59"),
-        (59.6, "1:00"),
-        (80, "1:20"),
-        (3600, "1:00:00"),
-        (3723, "1:02:03"),
-        (-3, "0:00"),
-    ],
-)
-def test_time_words(seconds: float, words: str) -> None:
-    assert time_words(seconds) == words
 
 
 @pytest.mark.parametrize(

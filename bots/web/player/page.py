@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared.words import size_words, time_words
+
 from bots.web.player.lines import Mark
-from shared.chat.words import size_words, time_words
 from shared.languages import language_name
 from shared.models import Artifact, ArtifactKind, Job
 from shared.results import WATCHABLE, chapters_of

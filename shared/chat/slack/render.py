@@ -24,11 +24,12 @@ from shared.chat.slack.blocks import (
     section,
 )
 from shared.chat.slack.text import MAX_URL, cut, fitting, foreign, length, link, moment, one_line
-from shared.chat.words import ASK, GONE, describe, facts, share, soon_words, stage_words, time_words
+from shared.chat.words import ASK, GONE, describe, facts, share, soon_words, stage_words
 from shared.errors import FAILURES, Code
 from shared.ids import short_id
 from shared.models import ArtifactKind, JobState
 from shared.results import JobView
+from shared.words import time_words
 
 BAR = 16  # characters
 MAX_FILES = 2400  # characters of the list of files: a whole message has to stay below 13 200

@@ -8,10 +8,10 @@ from html import unescape
 from shared.chat.files import MADE
 from shared.chat.slack.blocks import MAX_FALLBACK, MAX_HEADER, Message, markup, plain, section
 from shared.chat.slack.text import cut, escape, fitting, foreign, link, one_line
-from shared.chat.words import time_words
 from shared.languages import language_name
 from shared.moment import at_moment
 from shared.results import Chapter
+from shared.words import time_words
 
 MAX_CHAPTERS = 2900  # characters of the list of chapters
 MAX_LINES = 700  # characters of the first lines

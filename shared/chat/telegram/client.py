@@ -17,12 +17,12 @@ from shared.chat.telegram.carrier import Carrier
 from shared.chat.telegram.parcels import Parcel, Shelf, parcel_of
 from shared.chat.telegram.refusals import LinksRefused, OtherKind
 from shared.chat.telegram.render import Message, status
-from shared.chat.words import size_words
 from shared.database import Database
 from shared.models import JobState, Request
 from shared.results import JobView
 from shared.settings import Settings
 from shared.storage import Storage
+from shared.words import size_words
 
 log = logging.getLogger(__name__)
 

@@ -9,21 +9,12 @@ from uuid import UUID
 from shared.chat.choices import choices
 from shared.chat.files import MADE, PLAYED, WRITTEN, main_artifact, written
 from shared.chat.telegram.markup import MAX_CAPTION, MAX_TEXT, Line, clean, compose, fits
-from shared.chat.words import (
-    ASK,
-    GONE,
-    describe,
-    facts,
-    share,
-    size_words,
-    soon_words,
-    stage_words,
-    time_words,
-)
+from shared.chat.words import ASK, GONE, describe, facts, share, soon_words, stage_words
 from shared.errors import FAILURES, Code
 from shared.languages import language_name
 from shared.models import ArtifactKind, JobState
 from shared.results import ArtifactView, JobView
+from shared.words import size_words, time_words
 
 BAR = 12  # characters
 MOST_TRACKS = 6  # lines and buttons for transcripts

@@ -1,0 +1,20 @@
+"""Sizes and lengths of time in words. Pure."""
+
+UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def size_words(size: float) -> str:
+    """A size in bytes for people: 1.5 MB."""
+    for unit in UNITS:
+        amount = f"{size:.0f}" if unit == "B" or size >= 99.95 else f"{size:.1f}"
+        if float(amount) < 1000:
+            break
+        size /= 1000
+    return f"{amount} {unit}"
+
+
+def time_words(seconds: float) -> str:
+    """A length in seconds as 1:20 or 1:02:03."""
+    minutes, rest = divmod(round(max(0.0, seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
