@@ -1,4 +1,4 @@
-"""The database's edge: engine, transactions, and the two things its dialects say differently."""
+"""The database's edge: engine, transactions, and what its dialects say differently."""
 
 import asyncio
 import logging
@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Generic, TypeVar
+from math import inf
+from typing import Any, TypeVar
 
 from sqlalchemy import BindParameter, DateTime, Dialect, Float, Table, event, literal, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
+from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidatePoolError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -29,7 +30,7 @@ V = TypeVar("V")
 
 READ_ONLY = "linkferry_read_only"
 STATEMENTS = 256  # that a connection to PostgreSQL keeps prepared: more than there are on the path of a job
-GATHER = 0.01  # seconds after a write of `Together` in which the next one gathers, when some wait already
+PATIENCE = 30.0  # seconds in which PostgreSQL has to be done with a transaction; a silent one never is
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -105,13 +106,15 @@ class Database:
     On SQLite a write takes the lock at once (`BEGIN IMMEDIATE`), so that it never fails half way, and
     writers of this process wait in line in Python instead of polling the file lock. Connections are kept, and
     the one used last is used next: opening one costs PostgreSQL and this process more than a whole job does.
+
+    Both raise TimeoutError, an OSError as other outages are, when PostgreSQL has not done it all within
+    `PATIENCE`: a server that went silent tells nobody. SQLite has no such limit: whoever waits in its line
+    gets there, and a thread that hangs in a file would not heed one.
     """
 
     def __init__(self, url: str, *, pool_size: int = 20) -> None:
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        driver: dict[str, Any] = {"connect_args": {"prepared_statement_cache_size": STATEMENTS}}
-        if self.is_sqlite:
-            driver = {"async_creator": self._connect_sqlite}
+        driver = {"async_creator": self._connect_sqlite} if self.is_sqlite else _postgresql()
         self.engine = create_async_engine(
             url,
             pool_size=pool_size,
@@ -120,43 +123,46 @@ class Database:
             hide_parameters=True,  # errors are logged, and values may be tokens or the way to somebody's chat
             **driver,
         )
+        self._reading = self.engine.execution_options(**{READ_ONLY: True})
         self._writer = asyncio.Lock()
+        self._fell_silent = False  # so the other connections are dead, too, and none of them tells
         if self.is_sqlite:
             event.listen(self.engine.sync_engine, "connect", _configure_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+        else:
+            event.listen(self.engine.sync_engine, "checkout", self._connect_anew)
 
     def _connect_sqlite(self) -> sqlite_driver.Connection:
         places, options = self.engine.dialect.create_connect_args(self.engine.url)
         return sqlite_driver.Connection(partial(sqlite3.connect, *places, **options))
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
+    async def write(self, patience: float = inf) -> AsyncIterator[AsyncSession]:
         """One transaction that may write; committed when the block ends well, else rolled back."""
         if self.is_sqlite:
-            async with self._writer, self._session() as session:
+            async with self._writer, self._session(self.engine) as session:
                 yield session
         else:
-            async with self._session() as session:
+            async with self._session(self.engine, patience) as session:
                 yield session
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """One transaction that only reads; on SQLite it never waits for writers."""
-        async with self.engine.connect() as connection:
-            await connection.execution_options(**{READ_ONLY: True})
-            async with AsyncSession(connection, expire_on_commit=False) as session:
-                yield session
+        async with self._session(self._reading) as session:
+            yield session
 
     async def write_surely(self, step: Callable[[AsyncSession], Awaitable[T]], patience: float) -> T:
-        """`write`, again and again while the database is away, for at most `patience` seconds.
+        """`write`, again and again while the database is away, for at most `patience` seconds; 0 is once.
 
         A step may run twice when the answer to its commit was lost, so it must be one that a fence guards.
         """
         deadline = time.monotonic() + patience
         pause = 0.1
         while True:
+            left = deadline - time.monotonic() if patience else inf
             try:
-                async with self.write() as session:
+                async with self.write(left) as session:
                     return await step(session)
             except (DBAPIError, OSError) as error:
                 if isinstance(error, IntegrityError) or time.monotonic() + pause > deadline:
@@ -166,9 +172,23 @@ class Database:
             pause = min(2.0, pause * 2)
 
     @asynccontextmanager
-    async def _session(self) -> AsyncIterator[AsyncSession]:
-        async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
-            yield session
+    async def _session(self, engine: AsyncEngine, patience: float = inf) -> AsyncIterator[AsyncSession]:
+        patience = min(patience, PATIENCE)  # and a moment: what is given up is closed, too
+        try:
+            async with asyncio.timeout(None if self.is_sqlite else patience) as limit:
+                async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+                    yield session
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            self._fell_silent = True
+            raise TimeoutError(f"the database did not answer within {patience:.1f} s") from error
+
+    def _connect_anew(self, *_: object) -> None:
+        """Before a connection is used: after a silence, all that were opened before it are given up."""
+        if self._fell_silent:
+            self._fell_silent = False
+            raise InvalidatePoolError
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
@@ -181,54 +201,12 @@ class Database:
         await self.engine.dispose()
 
 
-class Together(Generic[V, T]):
-    """Writes of the same moment in one transaction: what comes while one is under way, or in the few
-    milliseconds after it, goes with the next.
+def _postgresql() -> dict[str, Any]:
+    from shared.postgresql import Connection  # of no use, and slow to import, with SQLite
 
-    `step` writes many values and answers for each, in their order; a fence must guard it, because it may run
-    twice. `patience`: seconds the database may be away.
-    """
-
-    def __init__(
-        self,
-        database: Database,
-        step: Callable[[AsyncSession, Sequence[V]], Awaitable[Sequence[T]]],
-        patience: float,
-    ) -> None:
-        self._database = database
-        self._step = step
-        self._patience = patience
-        self._waiting: dict[asyncio.Future[T], V] = {}
-        self._turn = asyncio.Lock()
-
-    async def write(self, value: V) -> T:
-        """Write a value; returns its answer once that is committed. Raises what the database raises."""
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting[answer] = value
-        try:
-            is_busy = self._turn.locked()
-            async with self._turn:  # whoever is first writes for all that wait
-                if not answer.done():
-                    await asyncio.sleep(GATHER if is_busy else 0)  # those of this very moment join in
-                    await self._write_waiting(answer)
-            return answer.result()
-        finally:
-            self._waiting.pop(answer, None)
-
-    async def _write_waiting(self, mine: "asyncio.Future[T]") -> None:
-        try:
-            await self._write(dict(self._waiting))
-        except IntegrityError:  # one of them is wrong, and must not spoil the others
-            await self._write({mine: self._waiting[mine]})
-
-    async def _write(self, batch: "dict[asyncio.Future[T], V]") -> None:
-        values = list(batch.values())
-        told = await self._database.write_surely(
-            lambda session: self._step(session, values), patience=self._patience
-        )
-        for answer, what in zip(batch, told, strict=True):
-            if not answer.done():
-                answer.set_result(what)
+    return {
+        "connect_args": {"prepared_statement_cache_size": STATEMENTS, "connection_class": Connection},
+    }
 
 
 def _configure_sqlite(connection: DBAPIConnection, _: object) -> None:

@@ -6,12 +6,13 @@ from functools import cached_property
 from uuid import UUID
 
 from shared import jobs
-from shared.database import Database, Together
+from shared.database import Database
 from shared.jobs import Ending, LeaseLost
 from shared.keys import load_keys
 from shared.links import MAX_TTL, Links
 from shared.settings import Settings
 from shared.storage import Storage
+from shared.together import Together
 from worker.child import ChildServer
 from worker.room import Room
 from worker.slots import Slots

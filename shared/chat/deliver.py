@@ -12,11 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared import deliveries, jobs, tracing
 from shared.chat.port import ChatMoved, MessageClient, MessageGone, Throttled
-from shared.database import Database, Together
+from shared.database import Database
 from shared.errors import FAILURES, Code
 from shared.models import Job, JobState, Request
 from shared.results import JobView, Results, error_view
 from shared.telemetry import log_context
+from shared.together import Together
 
 log = logging.getLogger(__name__)
 

@@ -58,7 +58,7 @@ async def test_a_transaction_takes_a_trip_for_each_of_its_statements(
     assert trips == ["go", "go", "commit"]
     trips.clear()
     assert await names(database) == ["c"]
-    assert trips == ["go", "rollback"]
+    assert trips == ["go", "commit"]
     trips.clear()
     async with database.write():
         pass

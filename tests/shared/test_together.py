@@ -9,9 +9,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import jobs
-from shared.database import Database, Together, padded
+from shared.database import Database, padded
 from shared.jobs import Ending, Fence
 from shared.models import Artifact, JobState
+from shared.together import Together
 from tests.counting import Since
 from tests.shared.conftest import HOUR, SETTINGS, an_artifact, claim, finish, load, make_jobs
 
