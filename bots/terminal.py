@@ -9,12 +9,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
-from shared.words import time_words
 
 from shared.chat.words import describe, facts, share, stage_words
 from shared.models import Artifact, JobState
 from shared.results import ArtifactView, JobView
 from shared.storage import Storage
+from shared.words import time_words
 
 BAR_WIDTH = 24
 SHORTEST_BAR = 6

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 
 from pydantic_settings import DotEnvSettingsSource
 from rich.console import Console
-from shared.words import time_words
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from telegram.error import InvalidToken, TelegramError
@@ -26,6 +25,7 @@ from shared.lock import worker_lock
 from shared.queue import QueueUnavailable, open_queue
 from shared.settings import Settings, variables
 from shared.storage import StorageError
+from shared.words import time_words
 from worker.speech.listen import NOT_INSTALLED, Speech
 
 S3_TIME = 15  # seconds; it is asked again when a request fails

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field
 from uuid import UUID
 
 import typer
-from shared.words import size_words
 from sqlalchemy import select
 
 from bots.intake import cancel
@@ -20,6 +19,7 @@ from shared.errors import JobError
 from shared.models import Artifact, Job
 from shared.settings import Settings
 from shared.storage import StorageError
+from shared.words import size_words
 from worker.sweep import Kind, Leftover, sweep
 
 TOP = 10  # sites and people that are shown

@@ -4,8 +4,6 @@ import re
 from collections.abc import Sequence
 from uuid import UUID
 
-from shared.words import time_words
-
 from bots.commands import HINT, USAGE
 from bots.desk import NOTHING_YET, Asked, Refused
 from bots.finder import Hit, Hits
@@ -30,6 +28,7 @@ from shared.models import JobState
 from shared.results import JobView
 from shared.search.moments import Piece
 from shared.settings import UMBRELLA
+from shared.words import time_words
 
 MAX_TITLE = 120  # characters
 MOST_FILES = 10  # lines of one request's files

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from html import escape, unescape
 from itertools import accumulate
 
-from shared.words import time_words
-
 from bots.commands import HINT, USAGE
 from bots.desk import Asked
 from bots.finder import Hits, Spot
@@ -19,6 +17,7 @@ from shared.errors import FAILURES, Code
 from shared.models import JobState, Role
 from shared.results import JobView
 from shared.search.moments import Piece
+from shared.words import time_words
 
 MOST_TITLE = 120  # UTF-16 units
 

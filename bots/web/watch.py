@@ -15,7 +15,6 @@ from time import time
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter
-from shared.words import time_words
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -32,6 +31,7 @@ from shared.models import Artifact, ArtifactKind, Job, JobState
 from shared.moment import exact
 from shared.settings import Settings
 from shared.storage import Disposition, Storage, StorageError
+from shared.words import time_words
 
 log = logging.getLogger(__name__)
 

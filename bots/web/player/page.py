@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.words import size_words, time_words
-
 from bots.web.player.lines import Mark
 from shared.languages import language_name
 from shared.models import Artifact, ArtifactKind, Job
 from shared.results import WATCHABLE, chapters_of
 from shared.storage import Disposition
+from shared.words import size_words, time_words
 
 UNKNOWN = "und"  # BCP 47 for a language that nobody named
 SOURCES = {"automatic": "automatic", "translated": "translated", "speech": "recognized speech"}
