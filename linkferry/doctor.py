@@ -13,7 +13,7 @@ from telegram.error import InvalidToken, TelegramError
 import migrations
 from bots.platforms import wants_webhook
 from bots.terminal import say
-from linkferry import slack_doctor, translator
+from linkferry import slack_doctor, translator_doctor
 from linkferry.carry import answers
 from shared import checks, load, space, tracing
 from shared.chat.telegram.bot import open_bot
@@ -133,10 +133,9 @@ async def _cookies(settings: Settings) -> Finding:
     if settings.cookie_file is None:
         return Finding("cookies", "none")
     try:
-        settings.cookie_file.open("rb").close()
-    except OSError as error:
-        advice = f"I cannot read it ({error.strerror}): correct LINKFERRY_COOKIE_FILE."
-        return Finding("cookies", f"{settings.cookie_file}.", advice, fatal=True)
+        settings.read_cookies()
+    except ConfigError as error:
+        return Finding("cookies", f"{settings.cookie_file}.", str(error), fatal=True)
     return Finding("cookies", str(settings.cookie_file))
 
 
@@ -288,5 +287,5 @@ async def _web(settings: Settings) -> Finding:
 CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
     _python, _environment, _settings, _ffmpeg, _ffprobe, _deno, _yt_dlp, _data_folder, _disk, _storage,
     _cookies, _database, _queue, _jobs, _worker, _web, _telegram, slack_doctor.look, _speech,
-    translator.look, _tracing,
+    translator_doctor.look, _tracing,
 )  # fmt: skip
