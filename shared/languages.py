@@ -7,6 +7,7 @@ import re
 
 ALL = "all"
 ORIGINAL = "orig"  # the one that is spoken
+UNKNOWN = "und"  # BCP 47 for one that nobody could tell
 
 # code, English names (the first is shown), three-letter codes that mean the same
 _TABLE = """

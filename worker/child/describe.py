@@ -4,6 +4,7 @@ import unicodedata
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from shared.languages import UNKNOWN
 from worker.child import formats, identity, tracks
 from worker.child.protocol import Chapter, Media
 
@@ -83,7 +84,7 @@ def original_language(info: dict[str, Any]) -> str | None:
 
 def _language(name: object) -> str | None:
     code = tracks.clean_language(name)
-    return None if code == tracks.UNKNOWN else code
+    return None if code == UNKNOWN else code
 
 
 def _positive(value: object) -> float | None:

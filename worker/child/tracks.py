@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from shared.languages import ALL, ORIGINAL, normalize_language
+from shared.languages import ALL, ORIGINAL, UNKNOWN, normalize_language
 from worker.child.protocol import CaptionSource
 
 Track = dict[str, Any]
@@ -27,7 +27,6 @@ _MAX_OFFERED = 5000  # YouTube translates every manual track into a hundred lang
 _MAX_FORMATS = 20
 _MAX_LANGUAGE = 35  # characters, as long as language codes ever need to be
 _LONGEST_NAME = 100  # characters of a site's name for a language that are looked at
-UNKNOWN = "und"  # the code for a language nobody could tell
 _NOT_A_CODE = re.compile("[^A-Za-z0-9]+")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import worker
 from shared.errors import Code, ConfigError, JobError
-from shared.languages import normalize_language
+from shared.languages import UNKNOWN, normalize_language
 from shared.options import Clip, MediaFormat, Options, Quality
 from shared.settings import Settings
 from worker.child.protocol import CaptionFile, CaptionSource, Media, StreamFile
@@ -39,7 +39,6 @@ log = logging.getLogger(__name__)
 SOUND = Options(quality=Quality.WORST, format=MediaFormat.M4A)  # the smallest there is
 FETCHING = 3600.0  # seconds a model may take to be fetched and loaded
 STANDSTILL = 600.0  # seconds without a word; half a minute of sound can take a large model minutes
-UNKNOWN = "und"
 
 OFF = "Speech recognition is not set up here; the owner of this bot can set LINKFERRY_SPEECH_MODEL."
 NOT_INSTALLED = "I cannot recognise speech here, because faster-whisper is not installed."

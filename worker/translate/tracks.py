@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shared.errors import JobError
-from shared.languages import language_name
+from shared.languages import UNKNOWN, language_name
 from worker.child.protocol import CaptionFile, CaptionSource
-from worker.child.tracks import UNKNOWN
 from worker.translate.languages import our_code
 from worker.translate.port import LanguagePairUnknown, TranslationError
 from worker.translate.translation import Translation

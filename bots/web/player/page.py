@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bots.web.player.lines import Mark
-from shared.languages import language_name
+from shared.languages import UNKNOWN, language_name
 from shared.models import Artifact, ArtifactKind, Job
 from shared.results import WATCHABLE, chapters_of
 from shared.storage import Disposition
 from shared.words import size_words, time_words
 
-UNKNOWN = "und"  # BCP 47 for a language that nobody named
-SOURCES = {"automatic": "automatic", "translated": "translated", "speech": "recognized speech"}
+SOURCES = {"automatic": "automatic", "translated": "translated", "speech": "recognised speech"}
 RIGHT_TO_LEFT = (
     "ar",
     "arc",
