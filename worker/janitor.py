@@ -26,7 +26,7 @@ LOST_TICKETS = 100  # tickets made anew at once when the queue is empty but the 
 
 
 class Janitor:
-    """Three loops: this worker's sign of life; leases and retries; files."""
+    """Two loops: this worker's sign of life, leases and retries; files."""
 
     def __init__(self, tools: Tools, queue: Queue, outbox: Outbox, name: str) -> None:
         self._tools = tools

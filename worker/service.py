@@ -200,5 +200,4 @@ async def _first(wanted: Awaitable[T], stopping: "asyncio.Future[Any]") -> T | N
     finally:
         if not task.done():
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait({task})

@@ -32,7 +32,7 @@ from tests.site.server import MediaSite
 from tests.sqlite import new_database
 from tests.waiting import eventually
 from worker.child import ChildServer
-from worker.service import Worker
+from worker.service import Worker, _first
 from worker.supervise import _settle
 from worker.tools import Tools
 
@@ -250,3 +250,22 @@ async def test_a_worker_that_slept_through_its_lease_writes_nothing_when_it_wake
         stored = [path for path in (home.data / "files").rglob("*") if path.is_file()]
         assert len(stored) == len(keys)
     assert len(RecordingChat(home.chat).results(asked.request_id)) == 1
+
+
+async def test_a_worker_that_is_cancelled_while_it_stops_waiting_hears_of_it() -> None:
+    stopping, told = asyncio.Event(), asyncio.Event()
+
+    async def lingering() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            told.set()
+            await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(_first(lingering(), asyncio.ensure_future(stopping.wait())))
+    await asyncio.sleep(0)
+    stopping.set()
+    await told.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
