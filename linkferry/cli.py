@@ -62,7 +62,7 @@ def up() -> None:
 
     from linkferry import serve
 
-    settings = load_settings(for_logs=True)
+    settings = load_settings(for_logs=True, fetches=True)
     finish(lambda: serve.up(settings), uvloop.run)
 
 
@@ -95,7 +95,7 @@ def worker() -> None:
 
     from linkferry import serve
 
-    settings = load_settings(for_logs=True)
+    settings = load_settings(for_logs=True, fetches=True)
     finish(lambda: serve.worker(settings), uvloop.run)
 
 
@@ -127,7 +127,7 @@ def get(
     """Fetch one link, with a live status line. Hands it to the running service, or carries it itself."""
     from linkferry import carry
 
-    settings = load_settings()
+    settings = load_settings(fetches=True)
     set_up_tracing(settings)
     asked = carry.Asked(link, quality, media_format, clip, subs, output, as_json)
     finish(lambda: carry.get(settings, asked))
@@ -253,8 +253,11 @@ def health(
     alive.answer(ready=ready)
 
 
-def load_settings(*, for_logs: bool = False, check_folder: bool = True) -> "Settings":
-    """The settings, or a sentence per wrong variable and exit 2. `for_logs` sets the logging up with them."""
+def load_settings(*, for_logs: bool = False, check_folder: bool = True, fetches: bool = False) -> "Settings":
+    """The settings, or a sentence per wrong variable and exit 2. `for_logs` sets the logging up with them.
+
+    `fetches`: what the command carries may need cookies. Raises ConfigError, too.
+    """
     from pydantic import ValidationError
 
     from shared.settings import PREFIX, Settings
@@ -271,6 +274,8 @@ def load_settings(*, for_logs: bool = False, check_folder: bool = True) -> "Sett
         raise ConfigError(f"{PREFIX}DATABASE_URL must start with {' or '.join(DATABASES)}.")
     if check_folder:
         check_data_folder(settings.data_dir)
+    if fetches:
+        settings.read_cookies()
     if for_logs:
         from shared.telemetry import set_up_logging
 

@@ -327,6 +327,13 @@ class Settings(BaseSettings):
         """Whether a queued job may have to wait although a slot is free."""
         return bool(self.max_downloads_per_user or self.max_downloads_per_site)
 
+    def read_cookies(self) -> bytes | None:
+        """What the cookie file holds; None without one. Raises ConfigError when it cannot be read."""
+        try:
+            return self.cookie_file.read_bytes() if self.cookie_file else None
+        except OSError as error:
+            raise ConfigError(f"{PREFIX}COOKIE_FILE names a file I cannot read: {error.strerror}.") from error
+
     @property
     def max_bytes(self) -> int:
         """The most bytes one job may fetch."""

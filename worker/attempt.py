@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import jobs, quota
-from shared.errors import Code, JobError
+from shared.errors import Code, ConfigError, JobError
 from shared.jobs import Ending, Fence
 from shared.models import Artifact, Job, Stage
 from shared.options import Options
@@ -296,12 +296,15 @@ class Attempt:
 
     def _cookies(self) -> Path | None:
         """A private copy: yt-dlp writes the file back when it closes."""
-        source = self._settings.cookie_file
-        if source is None:
+        try:
+            cookies = self._settings.read_cookies()
+        except ConfigError as error:  # the file was there when the worker started
+            raise JobError(Code.INTERNAL, str(error)) from error
+        if cookies is None:
             return None
         copy = self.work_dir / "cookies.txt"
         copy.touch(mode=0o600)
-        copy.write_bytes(source.read_bytes())
+        copy.write_bytes(cookies)
         return copy
 
 

@@ -226,6 +226,18 @@ async def test_a_machine_without_a_warm_process_costs_its_jobs_nothing(
     assert (job.attempt, job.crashes, job.failures) == (2, 0, 0)
 
 
+async def test_cookies_that_vanished_fail_the_attempt_and_the_log_says_why(
+    tmp_path: Path, site: MediaSite, children: ChildServer, hurry: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_for(tmp_path / "data", site, cookie_file=tmp_path / "gone")
+    async with open_service(settings, site, children) as service:
+        view = await service.get("/tube/ferry")
+    assert view.error is not None
+    assert (view.state, view.error.code) == (JobState.FAILED, Code.INTERNAL)
+    assert "LINKFERRY_COOKIE_FILE names a file I cannot read" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
 async def test_a_playlist_is_refused_with_its_count_where_none_is_allowed(
     tmp_path: Path, site: MediaSite, children: ChildServer, hurry: None
 ) -> None:

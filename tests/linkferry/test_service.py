@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
+from typer.testing import CliRunner
 
 import migrations
-from linkferry import doctor
+from linkferry import cli, doctor
 from linkferry.cli import config_error
 from linkferry.serve import listening, welcome
 from shared import space
@@ -68,6 +69,16 @@ def test_a_schema_from_the_future_is_left_alone(home: Home) -> None:
     database.close()
     done = home.run("migrate")
     assert done.code == 2 and "newer Linkferry (9999" in done.err
+
+
+@pytest.mark.parametrize("words", [["up"], ["worker"], ["get", "https://a.example/x"]])
+def test_whoever_fetches_wants_to_read_the_cookies_first(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "finish", lambda *_: None)  # should one of them begin
+    told = CliRunner().invoke(cli.app, words, env={"LINKFERRY_COOKIE_FILE": "missing"}).exception
+    assert isinstance(told, ConfigError) and "LINKFERRY_COOKIE_FILE" in str(told)
 
 
 @pytest.mark.slow

@@ -69,6 +69,14 @@ def test_a_file_that_cannot_be_read_is_named_by_its_variable(monkeypatch: pytest
         Settings()
 
 
+def test_a_cookie_file_that_cannot_be_read_is_named_by_its_variable(clean_place: Path) -> None:
+    cookies = clean_place / "cookies.txt"
+    cookies.write_bytes(b"mine")
+    assert (Settings().read_cookies(), Settings(cookie_file=cookies).read_cookies()) == (None, b"mine")
+    with pytest.raises(ConfigError, match=r"LINKFERRY_COOKIE_FILE .* No such file"):
+        Settings(cookie_file=clean_place / "missing").read_cookies()
+
+
 def test_arguments_win_over_variables_over_files_over_dotenv(
     monkeypatch: pytest.MonkeyPatch, clean_place: Path
 ) -> None:
