@@ -20,6 +20,7 @@ from shared.settings import Settings
 from shared.storage import LocalStorage
 from tests.services import free_port
 from tests.shared.conftest import make_jobs
+from tests.waiting import eventually
 
 Open = Callable[..., Health]
 
@@ -144,14 +145,12 @@ async def test_a_program_that_nobody_waits_for_any_longer_is_ended(
 ) -> None:
     monkeypatch.setattr(checks, "ANSWER_TIME", 600)
     asking = asyncio.create_task(checks.program("ffmpeg"))
-    async with asyncio.timeout(60):
-        while not silent.exists():
-            await asyncio.sleep(0.01)
-        asking.cancel()
-        await asyncio.wait([asking])
-        reaping = [thread for thread in threading.enumerate() if "waitpid" in thread.name]
-        while psutil.pid_exists(int(silent.read_text())) or any(thread.is_alive() for thread in reaping):
-            await asyncio.sleep(0.01)
+    await eventually(silent.exists)
+    asking.cancel()
+    await asyncio.wait([asking])
+    reaping = [thread for thread in threading.enumerate() if "waitpid" in thread.name]
+    await eventually(lambda: not psutil.pid_exists(int(silent.read_text())))
+    await eventually(lambda: not any(thread.is_alive() for thread in reaping))
 
 
 async def test_of_a_program_that_does_not_answer_nobody_says_it_is_missing(

@@ -13,6 +13,7 @@ from shared import jobs
 from shared.ids import new_id
 from shared.jobs import Fence, LeaseLost
 from shared.models import Stage
+from tests.waiting import eventually
 from worker import progress
 from worker.progress import Reporter
 
@@ -52,9 +53,7 @@ def reporter(rows: Rows, publish: Callable[..., Awaitable[None]] = nobody) -> Re
 
 
 async def until_written(rows: Rows, stage: Stage) -> None:
-    async with asyncio.timeout(60):
-        while stage not in rows.stages:
-            await asyncio.sleep(0.01)
+    await eventually(lambda: stage in rows.stages)
 
 
 async def test_a_change_inside_the_row_interval_is_written_when_it_is_over(rows: Rows) -> None:

@@ -20,6 +20,7 @@ from bots.telegram.updates import Poller, place_of
 from tests.bots.telegram.conftest import Chatting, chatting, settings_for
 from tests.subjects import recorded, subject
 from tests.telegram.double import TelegramDouble
+from tests.waiting import eventually
 
 LINK = "https://example.com/watch?v=abc123"
 
@@ -157,9 +158,7 @@ class Handled:
 
     async def until(self, *texts: str) -> None:
         """Wait until all this was begun, in any order of the chats."""
-        async with asyncio.timeout(60):
-            while sorted(self.texts) != sorted(texts):
-                await asyncio.sleep(0.005)
+        await eventually(lambda: sorted(self.texts) == sorted(texts))
 
 
 @asynccontextmanager
@@ -229,8 +228,7 @@ async def test_a_wrong_token_is_one_sentence_and_the_rest_runs(
 ) -> None:
     wrong = "7000000000:AAHsome-other-token-of-the-tests-00000"
     async with chatting(settings_for(tmp_path, telegram, telegram_token=wrong)):
-        while "Telegram is off" not in caplog.text:
-            await asyncio.sleep(0.01)
+        await eventually(lambda: "Telegram is off" in caplog.text)
     assert wrong not in caplog.text and "Traceback" not in caplog.text
 
 

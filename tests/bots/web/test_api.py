@@ -33,6 +33,7 @@ from shared.search.words import title_words
 from shared.settings import Settings
 from tests.shared.chat.telegram.views import a_view
 from tests.tracing import kept
+from tests.waiting import eventually
 
 LINK = "https://video.example/watch/1"
 KEY = "a-key-that-nobody-guesses"
@@ -87,8 +88,7 @@ async def running(folder: Path, **values: object) -> AsyncIterator[Endpoint]:
             async with httpx.AsyncClient(
                 base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60
             ) as client:
-                while not server.started:
-                    await asyncio.sleep(0.01)
+                await eventually(lambda: server.started)
                 yield Endpoint(parts, port, client)
             server.should_exit = True
             await serving
@@ -334,9 +334,7 @@ async def test_a_client_that_leaves_is_forgotten(web: Endpoint) -> None:
 
 async def nobody_watches(web: Endpoint) -> None:
     """Wait until it is so."""
-    async with asyncio.timeout(60):
-        while web.watched():
-            await asyncio.sleep(0.02)
+    await eventually(lambda: not web.watched())
 
 
 async def test_nobody_can_watch_what_is_not_there(web: Endpoint) -> None:

@@ -26,6 +26,7 @@ from shared.links import Links
 from shared.storage import Disposition, LocalStorage
 from shared.telemetry import AddContext, TextFormatter, redactor
 from tests.counting import Since
+from tests.waiting import until
 
 CONTENT = os.urandom(3 * 1024 * 1024 + 17)
 FILM = ServedFile(
@@ -76,8 +77,7 @@ def running(app: FastAPI) -> Iterator[tuple[int, threading.Thread]]:
     server = uvicorn.Server(uvicorn.Config(app, http="httptools", log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
-    while not server.started:
-        time.sleep(0.005)
+    until(lambda: server.started)
     try:
         yield listener.getsockname()[1], thread
     finally:

@@ -10,6 +10,7 @@ from shared.queue import EmbeddedQueue, Queue, open_queue
 from shared.queue.backlog import WATCHER_BACKLOG
 from shared.queue.rabbitmq import RabbitQueue
 from tests.shared.queue.conftest import PLACE, SOON, Connect, depth_becomes, take_all, take_one
+from tests.waiting import eventually
 
 
 async def test_what_is_published_can_be_taken_in_order(connect: Connect) -> None:
@@ -90,9 +91,7 @@ async def test_two_workers_share_and_none_gets_what_the_other_has(connect: Conne
             taken.append(await take_one(queue))
 
     working = [asyncio.create_task(work(queue)) for queue in (one, two)]
-    async with asyncio.timeout(SOON):
-        while len(taken) < 100:
-            await asyncio.sleep(0.02)
+    await eventually(lambda: len(taken) >= 100)
     for task in working:
         task.cancel()
     await asyncio.gather(*working, return_exceptions=True)

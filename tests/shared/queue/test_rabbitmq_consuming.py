@@ -111,9 +111,7 @@ async def test_a_pause_during_an_outage_holds_after_it(
     proxy.cut()
     await worker.pause()
     await depth_becomes(bot, 5)
-    async with asyncio.timeout(SOON):
-        while proxy.connections != 2:
-            await asyncio.sleep(0.02)
+    await eventually(lambda: proxy.connections == 2)
     await asyncio.sleep(0.6)
     assert await bot.depth() == 5
     assert len(await take_all(worker, 5)) == 5

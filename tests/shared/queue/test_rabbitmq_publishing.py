@@ -20,6 +20,7 @@ from tests.shared.queue.conftest import (
     publish_until_confirmed,
     take_one,
 )
+from tests.waiting import eventually
 
 
 async def test_messages_are_persistent_and_carry_nothing_but_the_id(
@@ -106,9 +107,7 @@ async def test_a_connection_cut_while_publishing_raises_and_loses_nothing_confir
             confirmed.add(job_id)
 
     publishing = [asyncio.create_task(publish_many()) for _ in range(20)]
-    async with asyncio.timeout(SOON):
-        while len(confirmed) < 100:
-            await asyncio.sleep(0.02)
+    await eventually(lambda: len(confirmed) >= 100)
     proxy.refusing = True  # else one that meets the next connection goes on
     proxy.cut()
     async with asyncio.timeout(SOON):

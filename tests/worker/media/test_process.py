@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from shared.errors import Code, ConfigError, JobError
+from tests.waiting import eventually
 from worker.media import process
 
 PRINT_LIMIT = "import resource; print(resource.getrlimit(resource.RLIMIT_DATA)[0])"
@@ -100,9 +101,8 @@ async def test_what_ignores_the_interrupt_is_killed_with_all_its_children(
         with pytest.raises(asyncio.CancelledError):
             await task
     assert len(pids) == 2
-    async with asyncio.timeout(60):  # the kernel takes them away a moment after the signal
-        while any(runs(pid) for pid in pids):
-            await asyncio.sleep(0.01)
+    # The kernel takes them away a moment after the signal.
+    await eventually(lambda: not any(runs(pid) for pid in pids))
 
 
 def runs(pid: int) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from shared.errors import Code, JobError
 from shared.options import Clip
 from shared.settings import Settings
+from tests.waiting import eventually
 from tests.worker.speech.processes import is_listener, listeners
 from tests.worker.speech.said import TEXT, ffmpeg, word_error_rate, words_of
 from worker.captions.cues import Cue
@@ -183,15 +184,11 @@ async def test_an_answer_that_is_none_is_a_failure_with_a_sentence(
 async def test_cancelling_ends_every_process(settings: Make, recording: Path, tmp_path: Path) -> None:
     ffmpeg("-stream_loop", "20", "-i", str(recording), "-c", "copy", "long.m4a", folder=tmp_path)
     task = asyncio.create_task(hear(Speech(settings()), tmp_path / "long.m4a", tmp_path / "job"))
-    async with asyncio.timeout(90):
-        while "ffmpeg" not in listeners():
-            await asyncio.sleep(0.05)
+    await eventually(lambda: "ffmpeg" in listeners())
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    async with asyncio.timeout(60):
-        while listeners():
-            await asyncio.sleep(0.05)
+    await eventually(lambda: not listeners())
     assert not (tmp_path / "job" / "speech.task.json").exists()
 
 
@@ -203,18 +200,14 @@ async def test_what_takes_too_long_is_ended_with_a_sentence(
     with pytest.raises(JobError) as caught:
         await hear(Speech(settings(speech_timeout=2)), tmp_path / "long.m4a", tmp_path / "job")
     assert caught.value.code is Code.TIMED_OUT and "2 s" in caught.value.sentence
-    async with asyncio.timeout(60):
-        while listeners():
-            await asyncio.sleep(0.05)
+    await eventually(lambda: not listeners())
 
 
 @pytest.mark.slow
 async def test_a_process_that_dies_gets_a_sentence(settings: Make, recording: Path, tmp_path: Path) -> None:
     ffmpeg("-stream_loop", "20", "-i", str(recording), "-c", "copy", "long.m4a", folder=tmp_path)
     task = asyncio.create_task(hear(Speech(settings()), tmp_path / "long.m4a", tmp_path / "job"))
-    async with asyncio.timeout(90):
-        while "ffmpeg" not in listeners():
-            await asyncio.sleep(0.05)
+    await eventually(lambda: "ffmpeg" in listeners())
     for process in psutil.Process().children():
         if is_listener(process):
             process.kill()

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.waiting import eventually
 from worker.translate.apertium import Apertium
 from worker.translate.port import TranslatorUnavailable
 
@@ -58,8 +59,7 @@ async def test_one_that_hangs_is_killed_with_all_it_started(tmp_path: Path, how:
     program = in_its_place(tmp_path, f"sleep 77 | sleep 77 & echo $$ > {tmp_path}/pid; sleep 77")
     translator = Apertium(program, deadline=3 if how == "deadline" else 60)
     task = asyncio.ensure_future(translator.translate(["a"], "eng", "spa"))
-    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text().strip():
-        await asyncio.sleep(0.02)
+    await eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
     group = int((tmp_path / "pid").read_text())
     if how == "cancel":
         task.cancel()

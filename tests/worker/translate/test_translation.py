@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
 from worker.translate import Cache, Translation
 from worker.translate.cache import key_of
 from worker.translate.port import Pairs, TranslationError, TranslatorUnavailable
@@ -74,9 +75,7 @@ async def test_it_can_be_cancelled(tmp_path: Path) -> None:
     task = asyncio.ensure_future(
         Translation(translator, Cache(tmp_path)).translate(LONG, PAIR, lambda _: None)
     )
-    async with asyncio.timeout(60):
-        while len(translator.asked) < 3:
-            await asyncio.sleep(0.01)
+    await eventually(lambda: len(translator.asked) >= 3)
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()

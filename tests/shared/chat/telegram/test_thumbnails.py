@@ -13,6 +13,7 @@ from shared.chat.telegram.shapes import jpeg_shape
 from shared.chat.telegram.thumbnails import MOST_BYTES, MOST_SIDE, small_jpeg
 from shared.models import ArtifactKind
 from tests.shared.chat.telegram.conftest import Desk
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -84,9 +85,7 @@ def stuck(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 async def test_who_is_cancelled_leaves_no_process(tmp_path: Path, stuck: Path) -> None:
     large = picture(tmp_path / "large.png", "1280x720")
     making = asyncio.create_task(small_jpeg(large))
-    async with asyncio.timeout(60):
-        while not stuck.exists():
-            await asyncio.sleep(0.01)
+    await eventually(stuck.exists)
     making.cancel()
     with pytest.raises(asyncio.CancelledError):
         await making
