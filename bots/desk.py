@@ -1,7 +1,8 @@
 """What people can ask for in a chat, the same on every platform: take, choose, cancel, retry, look, find."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bots.commands import Get, Subs
 from bots.finder import Finder, Hits, Seeker
 from bots.follow import Follower
-from bots.intake import Intake, Origin, Submitted, cancel
+from bots.intake import Intake, Origin, Submitted, cancel, storing
 from shared import deliveries
 from shared.chat.choices import WORDS, options_of
 from shared.database import Database, upsert
@@ -81,6 +82,16 @@ def _of(asker: Asker) -> tuple[ColumnElement[bool], ...]:
     return mine if asker.is_private else (*mine, Request.chat_id == asker.chat_id)
 
 
+@asynccontextmanager
+async def _refusing() -> AsyncIterator[None]:
+    """Raises Refused where a person has fetched enough, or the database has no room."""
+    try:
+        with storing():
+            yield
+    except JobError as error:
+        raise Refused(error.message) from error
+
+
 class Desk:
     """Holds the ports; a call is a transaction or two. `on_ask` is called when there is something to show."""
 
@@ -95,7 +106,7 @@ class Desk:
     async def take(self, command: Get | Subs, asker: Asker, event_key: str) -> Submitted:
         """A link came. A plain one gets the chat's default, or is looked at first, to offer choices.
 
-        Raises Refused when this person has fetched enough for now.
+        Raises Refused when this person has fetched enough for now, or there is no room.
         """
         chat = await self.settings(asker)
         options = command.options
@@ -108,7 +119,7 @@ class Desk:
         """A choice was made for a link that was looked at; the first one counts. Raises Refused."""
         if word not in WORDS:
             raise Refused(OVER)
-        async with self._database.write() as session:
+        async with _refusing(), self._database.write() as session:
             request, job = await self._mine(session, request_id, asker)
             if not job.options.get("probe_only") or job.state is not JobState.DONE:
                 raise Refused(OVER)
@@ -119,7 +130,7 @@ class Desk:
 
     async def retry(self, request_id: UUID, asker: Asker) -> Submitted:
         """The same once more, in the same message. Raises Refused."""
-        async with self._database.write() as session:
+        async with _refusing(), self._database.write() as session:
             request, job = await self._mine(session, request_id, asker)
             if job.state is not JobState.FAILED:
                 raise Refused(OVER)
@@ -133,7 +144,8 @@ class Desk:
             _, job = await self._mine(session, request_id, asker)
         if not job.state.is_active:
             raise Refused(OVER)
-        await cancel(self._database, self._queue, job.id, request_id)
+        async with _refusing():
+            await cancel(self._database, self._queue, job.id, request_id)
         self.on_ask()
 
     async def cancel_by_name(self, name: str | None, asker: Asker) -> Asked:
@@ -202,9 +214,9 @@ class Desk:
         languages: Sequence[str],
         as_link: bool,
     ) -> ChatSettings:
-        """What this chat wants from now on."""
+        """What this chat wants from now on. Raises Refused when there is no room to note it."""
         values = {"choice": choice, "languages": list(languages), "as_link": as_link}
-        async with self._database.write() as session:
+        async with _refusing(), self._database.write() as session:
             row = upsert(session, table(ChatSettings))
             row = row.values(platform=asker.platform, chat_id=asker.chat_id, **values)
             await session.execute(
@@ -238,10 +250,8 @@ class Desk:
         return await self._hand_in(link, options, origin)
 
     async def _hand_in(self, link: Link, options: Options, origin: Origin) -> Submitted:
-        try:
+        async with _refusing():
             submitted = await self._intake.submit(link, options, origin)
-        except JobError as error:
-            raise Refused(error.message) from error
         self.on_ask()
         return submitted
 

@@ -1,6 +1,8 @@
 """Command -> request + job + outbox row, in one transaction. The only way work enters Linkferry."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
@@ -58,6 +60,18 @@ class Submitted:
     is_new: bool
 
 
+@contextmanager
+def storing() -> Iterator[None]:
+    """Raises JobError(DISK_FULL) when the database has no room for what the block writes."""
+    try:
+        yield
+    except DBAPIError as error:
+        if not is_full(error):
+            raise
+        log.error("the database has no room for what people ask: %s", error.orig)
+        raise JobError(Code.DISK_FULL, str(error.orig)) from error
+
+
 class Intake:
     """Takes requests in. Holds the ports; each call is one transaction."""
 
@@ -74,13 +88,8 @@ class Intake:
         JobError(DISK_FULL) when the database has no room for a request.
         """
         with tracing.span("submit", platform=origin.platform, site=link.site):
-            try:
+            with storing():
                 submitted = await self._submit(link, options, origin)
-            except DBAPIError as error:
-                if not is_full(error):
-                    raise
-                log.error("the database has no room for a request: %s", error.orig)
-                raise JobError(Code.DISK_FULL, str(error.orig)) from error
             tracing.tell(request_id=submitted.request_id, job_id=submitted.job_id)
             return submitted
 

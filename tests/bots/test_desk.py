@@ -25,6 +25,7 @@ from shared.results import Results
 from shared.retry import Verdict
 from shared.settings import Settings
 from shared.storage.local import LocalStorage
+from tests.bots.room import has_no_room
 from tests.shared.conftest import claim, finish, load
 
 ANN = Asker("telegram", "films", "ann", thread_id="7", reply_to="100")
@@ -240,6 +241,23 @@ async def test_only_what_failed_is_tried_again(counter: Counter) -> None:
     assert await refused(counter.desk.retry(asked.request_id, ANN)) == OVER
     await finish(counter.database, await claim(counter.database))
     assert await refused(counter.desk.retry(asked.request_id, ANN)) == OVER
+
+
+# no room
+
+
+async def test_on_a_full_disk_people_are_told_so_whatever_they_want(counter: Counter) -> None:
+    question, failed = await counter.asked_about(), await counter.failed(event="e2")
+    queued = await counter.get("https://a.example/2", event="e3")
+    desk, full = counter.desk, JobError(Code.DISK_FULL).message
+    async with has_no_room(counter.database):
+        assert await refused(desk.choose(question.request_id, "audio", ANN)) == full
+        assert await refused(desk.retry(failed.request_id, ANN)) == full
+        assert await refused(desk.cancel(queued.request_id, ANN)) == full
+        assert await refused(desk.set(ANN, choice=None, languages=[], as_link=True)) == full
+        assert await refused(counter.plain("https://a.example/3", event="e4")) == full
+    await desk.cancel(queued.request_id, ANN)
+    assert (await counter.request(queued)).cancelled
 
 
 # cancelling
