@@ -10,7 +10,7 @@ MAX_CRASHES = 3
 BASE_DELAY = 4.0  # seconds
 MAX_DELAY = 600.0
 BASE_COOL_DOWN = 30.0
-MAX_COOL_DOWN = 3600.0
+MAX_COOL_DOWN = 3600.0  # unless the site asks for more
 FULL_PAUSE = 60.0  # a disk is not cleared in seconds; another machine's may have room
 
 
@@ -35,9 +35,9 @@ def after_failure(
         return Verdict(None)
     rest = None
     if retry is Retry.COOL_DOWN:
-        rest = min(MAX_COOL_DOWN, retry_after or BASE_COOL_DOWN * 2.0 ** (failures - 1))
+        rest = retry_after or min(MAX_COOL_DOWN, BASE_COOL_DOWN * 2.0 ** (failures - 1))
     if failures >= MAX_FAILURES:
         return Verdict(None, rest)
     full = FULL_PAUSE if code is Code.DISK_FULL else 0.0
-    floor = min(rest or retry_after or full, MAX_COOL_DOWN)
+    floor = rest or retry_after or full
     return Verdict(floor + uniform(0, min(MAX_DELAY, BASE_DELAY * 2.0 ** (failures - 1))), rest)

@@ -46,6 +46,11 @@ def test_throttling_rests_the_site_for_as_long_as_it_asked() -> None:
     assert verdict.retry_in == 90
 
 
+@pytest.mark.parametrize("code", [Code.THROTTLED, Code.SITE_ERROR])
+def test_nobody_is_asked_sooner_than_they_said(code: Code) -> None:
+    assert after_failure(code, 1, 7200, shortest).retry_in == 7200
+
+
 def test_throttling_without_a_wish_rests_the_site_ever_longer() -> None:
     rests = [after_failure(Code.BOT_CHECK, n, None, shortest).cool_down for n in (1, 2, 3)]
     assert rests == [30, 60, 120]
@@ -58,5 +63,6 @@ def test_a_busy_site_is_not_rested_for_everybody() -> None:
 @given(code=st.sampled_from(list(Code)), failures=st.integers(1, 50), asked=st.none() | st.floats(0, 1e9))
 def test_no_wait_is_negative_or_endless(code: Code, failures: int, asked: float | None) -> None:
     verdict = after_failure(code, failures, asked, longest)
-    assert verdict.retry_in is None or 0 <= verdict.retry_in <= MAX_COOL_DOWN + MAX_DELAY
-    assert verdict.cool_down is None or 0 <= verdict.cool_down <= MAX_COOL_DOWN
+    longest_rest = max(MAX_COOL_DOWN, asked or 0)
+    assert verdict.retry_in is None or 0 <= verdict.retry_in <= longest_rest + MAX_DELAY
+    assert verdict.cool_down is None or 0 <= verdict.cool_down <= longest_rest

@@ -13,10 +13,9 @@ from yt_dlp.utils import ContentTooShortError, ExtractorError, GeoRestrictedErro
 from shared.errors import FAILURES, Code, JobError, Retry
 from shared.link import site_of
 from worker.child.abort import Abort
-from worker.child.protocol import Failed
+from worker.child.protocol import MAX_RETRY_AFTER, Failed
 
 _MAX_DETAIL = 1000  # characters
-_MAX_RETRY_AFTER = 24 * 3600.0  # seconds; a site that asks for more is asked again tomorrow
 
 # The first that matches decides. Bot checks come before logins: both say "sign in".
 _MESSAGES: tuple[tuple[Code, str], ...] = (
@@ -188,11 +187,11 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
         return None
     value = value.strip()
     if value.isascii() and value.isdigit():
-        return min(float(value), _MAX_RETRY_AFTER)
+        return min(float(value), MAX_RETRY_AFTER)
     try:
         when = parsedate_to_datetime(value)
     except ValueError:
         return None
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
-    return min(max(0.0, (when - now).total_seconds()), _MAX_RETRY_AFTER)
+    return min(max(0.0, (when - now).total_seconds()), MAX_RETRY_AFTER)

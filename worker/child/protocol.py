@@ -15,6 +15,7 @@ from shared.options import Frozen, Options
 from worker.media.answer import Answer
 
 MAX_LINE = 4 * 1024 * 1024  # bytes; longer lines end the child
+MAX_RETRY_AFTER = 24 * 3600.0  # seconds; a site that asks for more is asked again tomorrow
 
 
 class Limits(Frozen):
@@ -173,7 +174,7 @@ class Failed(Frozen):
     code: Code
     detail: str
     sentence: str | None = None
-    retry_after: float | None = None
+    retry_after: float | None = Field(default=None, ge=0, le=MAX_RETRY_AFTER)
 
 
 class Reply(Frozen):
