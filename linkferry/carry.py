@@ -24,7 +24,7 @@ from shared import jobs, presence, tracing
 from shared.beside import beside
 from shared.errors import Code, CommandError, ConfigError, JobError
 from shared.ids import new_id
-from shared.link import MAX_LENGTH, parse_link
+from shared.link import parse_link
 from shared.lock import GET, lock_holder, worker_lock
 from shared.models import JobState
 from shared.options import MediaFormat, Quality
@@ -83,8 +83,6 @@ async def get(settings: Settings, asked: Asked) -> int:
 
 def read(asked: Asked) -> Get:
     """The words of the command line, read as those of a chat message are. Raises CommandError or JobError."""
-    if len(asked.link.strip()) > MAX_LENGTH:
-        raise JobError(Code.INVALID_LINK, "too long")
     found = scan(asked.link)
     if not found.links:
         raise JobError(Code.INVALID_LINK, "no link")

@@ -171,20 +171,28 @@ FAILURES: dict[Code, Failure] = {
 class JobError(LinkferryError):
     """A job cannot go on.
 
-    `sentence` replaces the code's own sentence where a number belongs in it (a playlist's count);
-    `detail` is the cause, for the log only; `retry_after` is what the site asked for, in seconds.
+    `sentence` replaces the code's own sentence where a number belongs in it (a playlist's count), and
+    `next_step` what to do where the code's own would not help; `detail` is the cause, for the log only;
+    `retry_after` is what the site asked for, in seconds.
     """
 
     def __init__(
-        self, code: Code, detail: str = "", *, sentence: str | None = None, retry_after: float | None = None
+        self,
+        code: Code,
+        detail: str = "",
+        *,
+        sentence: str | None = None,
+        next_step: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(f"{code}: {detail}" if detail else str(code))
         self.code = code
         self.detail = detail
         self.sentence = sentence or FAILURES[code].sentence
+        self.next_step = next_step or FAILURES[code].next_step
         self.retry_after = retry_after
 
     @property
     def message(self) -> str:
         """One sentence and a next step, for the person."""
-        return f"{self.sentence} {FAILURES[self.code].next_step}"
+        return f"{self.sentence} {self.next_step}"

@@ -15,14 +15,24 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 import idna
 
-from shared.errors import Code, JobError
-from shared.options import Options
+from shared.errors import FAILURES, Code, Failure, JobError
+from shared.options import Options, Quality
 
 MAX_LENGTH = 2048
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-CREDENTIALS = "That link carries a user name or a password, and those would end up in logs."
-IMPURE = "That link holds a space or an invisible character, which no link can have."
+UNREADABLE = FAILURES[Code.INVALID_LINK]
+CREDENTIALS = Failure(
+    "That link carries a user name or a password, and those would end up in logs.", "Send it without them."
+)
+IMPURE = Failure(
+    "That link holds a space or an invisible character, which no link can have.",
+    "Copy it anew from the browser's address bar.",
+)
+TOO_LONG = Failure(
+    f"That link is longer than {MAX_LENGTH} characters.",
+    "Send the short one that the site's share button gives.",
+)
 
 # Short and alternative names of one site: they share its limits, so they share its cool-down.
 SITE_ALIASES = {
@@ -75,10 +85,10 @@ def parse_link(text: str) -> Link:
     detail never repeats the link.
     """
     if len(text) > MAX_LENGTH:
-        _refuse(f"longer than {MAX_LENGTH} characters")
+        _refuse("too long", TOO_LONG)
     text = text.strip()
     if any(_is_forbidden(character) for character in text):
-        _refuse("whitespace, control or invisible characters", sentence=IMPURE if "://" in text else None)
+        _refuse("whitespace, control or invisible characters", IMPURE if "://" in text else UNREADABLE)
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
@@ -87,7 +97,7 @@ def parse_link(text: str) -> Link:
     if parts.scheme not in DEFAULT_PORTS:
         _refuse("not http or https")
     if "@" in parts.netloc:
-        _refuse("credentials", sentence=CREDENTIALS)
+        _refuse("credentials", CREDENTIALS)
     if not host or port == 0:
         _refuse("no host, or port 0")
     return _canonical(parts, _canonical_host(host, is_ipv6="[" in parts.netloc), port)
@@ -130,7 +140,7 @@ def _canonical(parts: SplitResult, host: str, port: int | None) -> Link:
     # The fragment goes for good: yt-dlp takes instructions from `#__youtubedl_smuggle`.
     url = f"{parts.scheme}://{address}{path}" + (f"?{query}" if query else "")
     if len(url) > MAX_LENGTH:
-        _refuse(f"longer than {MAX_LENGTH} characters when escaped")
+        _refuse("too long when escaped", TOO_LONG)
     return Link(url, site)
 
 
@@ -190,6 +200,10 @@ def _identity(options: Options) -> dict[str, object]:
     """The options as they decide the result: what has no effect must not make two jobs out of one."""
     identity: dict[str, object] = options.model_dump(mode="json")
     identity["caption_formats"] = sorted(options.caption_formats)
+    if not options.media or (options.format.is_audio and options.quality is not Quality.WORST):
+        del identity["quality"]  # of a picture; the worst sound is the smallest
+    if not options.media:
+        del identity["format"]
     if not options.languages:
         del identity["caption_formats"], identity["translate_to"]
         del identity["speech"], identity["timestamps"]
@@ -201,5 +215,5 @@ def _digest(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _refuse(detail: str, *, sentence: str | None = None) -> NoReturn:
-    raise JobError(Code.INVALID_LINK, detail, sentence=sentence)
+def _refuse(detail: str, told: Failure = UNREADABLE) -> NoReturn:
+    raise JobError(Code.INVALID_LINK, detail, sentence=told.sentence, next_step=told.next_step)

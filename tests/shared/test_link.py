@@ -135,6 +135,7 @@ def test_a_password_in_a_link_gets_its_own_sentence_and_is_not_repeated(text: st
     with pytest.raises(JobError) as caught:
         parse_link(text)
     assert "password" in caught.value.sentence
+    assert caught.value.message.endswith(" Send it without them.")
     assert "s3cret" not in f"{caught.value} {caught.value.message}"
 
 
@@ -145,6 +146,15 @@ def test_a_link_is_told_what_in_it_cannot_be_seen(text: str) -> None:
     with pytest.raises(JobError) as caught:
         parse_link(text)
     assert "invisible character" in caught.value.message
+    assert "in full" not in caught.value.message
+
+
+@pytest.mark.parametrize("path", ["a" * MAX_LENGTH, "ä" * 1000])
+def test_a_link_that_is_too_long_is_told_so(path: str) -> None:
+    with pytest.raises(JobError) as caught:
+        parse_link(f"https://example.com/{path}")
+    assert caught.value.message.startswith(f"That link is longer than {MAX_LENGTH} characters.")
+    assert "in full" not in caught.value.message
 
 
 def test_what_is_no_link_at_all_is_told_so() -> None:
@@ -210,6 +220,19 @@ def test_what_does_not_change_the_result_does_not_change_the_key() -> None:
     srt_vtt = Options(languages=("en",), caption_formats=(CaptionFormat.SRT, CaptionFormat.VTT))
     vtt_srt = Options(languages=("en",), caption_formats=(CaptionFormat.VTT, CaptionFormat.SRT))
     assert media_key("youtube", "x", srt_vtt) == media_key("youtube", "x", vtt_srt)
+
+
+def test_sound_has_no_height_and_a_transcript_has_no_picture() -> None:
+    sounds = [Options(format=MediaFormat.MP3, quality=quality) for quality in Quality]
+    assert len({media_key("youtube", "x", wish) for wish in sounds}) == 2  # the smallest, and all others
+    smallest = Options(format=MediaFormat.MP3, quality=Quality.WORST)
+    assert media_key("youtube", "x", smallest) != media_key("youtube", "x", sounds[0])
+    texts = [
+        Options(media=False, languages=("en",), quality=quality, format=form)
+        for quality in Quality
+        for form in MediaFormat
+    ]
+    assert len({media_key("youtube", "x", wish) for wish in texts}) == 1
 
 
 @settings(deadline=None)
