@@ -9,7 +9,7 @@ through, because a job that waited looks again before it fetches.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
@@ -20,6 +20,7 @@ from shared.database import db_now
 from shared.errors import Code, JobError
 from shared.models import Artifact, Job, JobState
 from shared.settings import Settings
+from shared.words import utc_words
 
 DAY = 86_400
 FREE = ("terminal:terminal",)  # whoever sits at the machine is its operator
@@ -76,10 +77,10 @@ async def check(session: AsyncSession, user_key: str, settings: Settings, but: U
 
 def _sentence(settings: Settings, when: datetime) -> str:
     limit = f"{settings.max_gb_per_user_per_day:g} GB"
-    when = when.astimezone(UTC) + timedelta(minutes=1)  # the minute that is named must not be too early
+    when += timedelta(minutes=1)  # the minute that is named must not be too early
     return (
         f"You have fetched the {limit} that one person may in 24 hours; "
-        f"there is room again from {when.day} {when:%b %H:%M} UTC."
+        f"there is room again from {utc_words(when)}."
     )
 
 

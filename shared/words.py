@@ -1,4 +1,6 @@
-"""Sizes and lengths of time in words. Pure."""
+"""Sizes and times in words. Pure."""
+
+from datetime import UTC, datetime
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
@@ -18,3 +20,9 @@ def time_words(seconds: float) -> str:
     minutes, rest = divmod(round(max(0.0, seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def utc_words(when: datetime) -> str:
+    """A time where nobody's clock is known: 27 Jul 15:04 UTC."""
+    when = when.astimezone(UTC)
+    return f"{when.day} {when:%b %H:%M} UTC"

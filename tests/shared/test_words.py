@@ -1,4 +1,4 @@
-"""Sizes and lengths of time in words."""
+"""Sizes and times in words."""
 
 import pytest
 from hypothesis import given

@@ -7,8 +7,10 @@ that takes two UTF-16 units counts as two here, because nobody says which of the
 
 import unicodedata
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import quote, urlsplit
+
+from shared.words import utc_words
 
 ELLIPSIS = "…"
 MOST_BLANKS = 20  # characters that are looked at for each that is shown
@@ -75,13 +77,7 @@ def link(url: str, label: str) -> str:
 
 def moment(when: datetime) -> str:
     """A time as everybody's own clock shows it."""
-    return f"<!date^{int(when.timestamp())}^{{date_short_pretty}}, {{time}}|{utc(when)}>"
-
-
-def utc(when: datetime) -> str:
-    """A time where nobody's clock is known: 27 Jul 15:04 UTC."""
-    when = when.astimezone(UTC)
-    return f"{when.day} {when:%b %H:%M} UTC"
+    return f"<!date^{int(when.timestamp())}^{{date_short_pretty}}, {{time}}|{utc_words(when)}>"
 
 
 def fitting(lines: Iterable[str], limit: int) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import islice
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from shared.errors import FAILURES, Code
 from shared.languages import language_name
 from shared.models import ArtifactKind, JobState
 from shared.results import ArtifactView, JobView
-from shared.words import size_words, time_words
+from shared.words import size_words, time_words, utc_words
 
 BAR = 12  # characters
 MOST_TRACKS = 6  # lines and buttons for transcripts
@@ -148,7 +147,7 @@ def _where(view: JobView, can_link: bool, carries_file: bool, because: str) -> l
     if main is None:
         return [] if carries_file else [Line(GONE)]
     lines = [] if carries_file else [Line(because)]
-    until = _moment(main.expires_at) if main.expires_at else ""
+    until = utc_words(main.expires_at) if main.expires_at else ""
     if can_link:
         return [*lines, Line(f"Links work until {until}" if until else "")]
     if not carries_file:
@@ -156,11 +155,6 @@ def _where(view: JobView, can_link: bool, carries_file: bool, because: str) -> l
         lines += [Line(f"It works until {until}" if until else "")]
     others = [each for each in written(view) if each is not main]
     return [*lines, Line(ONE_FILE if others else "")]
-
-
-def _moment(when: datetime) -> str:
-    when = when.astimezone(UTC)
-    return f"{when.day} {when:%b %H:%M} UTC"
 
 
 def _with_quote(lines: list[Line], transcript: str, limit: int) -> list[Line]:
