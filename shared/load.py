@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import presence
 from shared.database import db_now
-from shared.models import Job, JobState, OutboxRow
+from shared.models import ACTIVE, Job, JobState, OutboxRow
 
 SIGNS_MISSED = 15.0  # seconds without a sign after which a worker counts as gone: it signs every 5, or ...
 SHORT_LEASE = 0.5  # ... several times within this much of a short lease
@@ -34,7 +34,7 @@ async def look(session: AsyncSession, lease: float) -> Load:
     """Count. Reads what is active only, so it costs the same however much has been done."""
     is_waiting = Job.run_after.is_not(None)
     groups = select(Job.state, is_waiting, func.count(), func.min(Job.created_at), db_now())
-    active = groups.where(Job.state.in_((JobState.QUEUED, JobState.RUNNING))).group_by(Job.state, is_waiting)
+    active = groups.where(Job.state.in_(ACTIVE)).group_by(Job.state, is_waiting)
     counted = {"queued": 0, "waiting": 0, "running": 0}
     oldest = None
     for state, waits, number, since, now in await session.execute(active):

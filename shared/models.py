@@ -9,6 +9,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     Enum,
     Float,
     ForeignKey,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    or_,
     text,
 )
 from sqlalchemy.dialects.postgresql import TSVECTOR
@@ -27,7 +29,7 @@ from shared.database import UtcDateTime, db_now
 from shared.errors import Code
 from shared.ids import new_id
 from shared.slack_tables import bots_table, installations_table, states_table
-from shared.states import PULLED, ArtifactKind, Delivery, JobState, Role, Stage
+from shared.states import ACTIVE, PULLED, ArtifactKind, Delivery, JobState, Role, Stage
 
 
 def _words(kind: type[StrEnum], length: int = 32) -> Enum:
@@ -42,6 +44,7 @@ def _words(kind: type[StrEnum], length: int = 32) -> Enum:
 
 
 __all__ = [
+    "ACTIVE",
     "PULLED",
     "SLACK_BOTS",
     "Artifact",
@@ -60,6 +63,7 @@ __all__ = [
     "Stage",
     "Upload",
     "WorkerSign",
+    "is_gone",
     "table",
 ]
 
@@ -238,6 +242,13 @@ class Artifact(Base):
         """The values that are set, by column, for an insert of many."""
         names = self.__table__.columns.keys()
         return {"id": new_id()} | {name: self.__dict__[name] for name in names if name in self.__dict__}
+
+
+def is_gone() -> ColumnElement[bool]:
+    """SQL: nobody is to have the file any more."""
+    return or_(
+        Artifact.expires_at <= db_now(), Artifact.revoked_at.is_not(None), Artifact.deleted_at.is_not(None)
+    )
 
 
 class Passage(Base):

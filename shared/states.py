@@ -19,7 +19,10 @@ class JobState(StrEnum):
     @property
     def is_active(self) -> bool:
         """True while somebody is, or will be, working on it."""
-        return self in (JobState.QUEUED, JobState.RUNNING)
+        return self in ACTIVE
+
+
+ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 
 
 class Stage(StrEnum):

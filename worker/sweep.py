@@ -15,7 +15,6 @@ from uuid import UUID
 from shared import jobs, space
 from shared.database import Database
 from shared.errors import JobError
-from shared.models import JobState
 from shared.settings import Settings
 from shared.storage import HalfDone, Storage, StorageError
 from worker.folders import remove_unused, work_folders
@@ -96,7 +95,7 @@ async def _ended_work(place: Place) -> list[Found]:
     for job_id, folder in await asyncio.to_thread(work_folders, place.settings):
         async with place.database.read() as session:
             state = await jobs.state_of(session, job_id)
-        if state not in (JobState.QUEUED, JobState.RUNNING):
+        if state is None or not state.is_active:
             leftover = Leftover(Kind.WORK, folder.name, await asyncio.to_thread(space.size_of, folder))
             found.append((leftover, partial(asyncio.to_thread, remove_unused, folder)))
     return found

@@ -10,10 +10,10 @@ from sqlalchemy.orm import aliased
 from shared.database import db_now, padded
 from shared.errors import Code
 from shared.jobs.ending import announce, back_to_queue, cancelled, count
-from shared.jobs.fence import ACTIVE, Fence, changed
+from shared.jobs.fence import Fence, changed
 from shared.jobs.making import enqueue
 from shared.jobs.reading import waiting
-from shared.models import Delivery, Job, JobState, Request
+from shared.models import ACTIVE, Delivery, Job, JobState, Request
 
 
 async def cancel(session: AsyncSession, job_id: UUID) -> JobState | None:

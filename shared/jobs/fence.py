@@ -12,8 +12,6 @@ from shared.errors import LinkferryError
 from shared.metrics import FENCED_WRITES
 from shared.models import Job, JobState, table
 
-ACTIVE = (JobState.QUEUED, JobState.RUNNING)
-
 
 class LeaseLost(LinkferryError):
     """Another worker owns the job now, or it was cancelled; stop, and write nothing."""

@@ -9,11 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database import db_now
 from shared.errors import Code
 from shared.jobs.ending import LAST_CRASH, announce, back_to_queue, cancelled, count, quarantined
-from shared.jobs.fence import ACTIVE, changed
+from shared.jobs.fence import changed
 from shared.jobs.making import enqueue
-from shared.models import Artifact, Job, JobState, Passage
-
-MOST_AT_ONCE = 1000  # values that one statement names
+from shared.models import ACTIVE, Artifact, Job, JobState, Passage
 
 _OVER = Artifact.expires_at <= db_now(), Artifact.deleted_at.is_(None)
 
@@ -113,7 +111,5 @@ async def mark_deleted(session: AsyncSession, artifact_ids: Sequence[UUID]) -> N
 
 async def _forget(session: AsyncSession, artifact_ids: Sequence[UUID]) -> None:
     """What these files say is not found any more."""
-    for start in range(0, len(artifact_ids), MOST_AT_ONCE):
-        some = artifact_ids[start : start + MOST_AT_ONCE]
-        theirs = delete(Passage).where(Passage.artifact_id.in_(some))
-        await session.execute(theirs.execution_options(synchronize_session=False))
+    theirs = delete(Passage).where(Passage.artifact_id.in_(artifact_ids))
+    await session.execute(theirs.execution_options(synchronize_session=False))

@@ -13,8 +13,7 @@ from sqlalchemy.orm import aliased
 
 from shared.database import db_now
 from shared.ids import new_id
-from shared.jobs.fence import ACTIVE
-from shared.models import Artifact, Job, JobState, OutboxRow, Request, table
+from shared.models import ACTIVE, Artifact, Job, JobState, OutboxRow, Request, is_gone, table
 
 MAX_JOIN_HOPS = 8
 
@@ -34,11 +33,8 @@ class Look:
 
 def answers() -> ColumnElement[bool]:
     """SQL: the job is being carried, or is done and every file of it is still there."""
-    gone = or_(
-        Artifact.expires_at <= db_now(), Artifact.revoked_at.is_not(None), Artifact.deleted_at.is_not(None)
-    )
     mine = Artifact.job_id == Job.id
-    has_files = and_(Job.state == JobState.DONE, exists().where(mine), ~exists().where(mine, gone))
+    has_files = and_(Job.state == JobState.DONE, exists().where(mine), ~exists().where(mine, is_gone()))
     return or_(and_(Job.state.in_(ACTIVE), Job.cancel_requested.is_(False)), has_files)
 
 

@@ -138,7 +138,7 @@ async def recent(session: AsyncSession, state: JobState | None, limit: int) -> l
     return list(await session.scalars(query if state is None else query.where(Job.state == state)))
 
 
-async def quarantined(session: AsyncSession, limit: int = 100) -> list[Job]:
+async def quarantined(session: AsyncSession) -> list[Job]:
     """Jobs that brought down too many workers, newest first."""
     query = select(Job).where(Job.state == JobState.FAILED, Job.error_code == Code.CRASHED)
-    return list(await session.scalars(query.order_by(Job.id.desc()).limit(limit)))
+    return list(await session.scalars(query.order_by(Job.id.desc()).limit(100)))

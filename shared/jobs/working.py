@@ -12,10 +12,10 @@ from sqlalchemy.orm import aliased
 from shared.database import db_now, padded, upsert
 from shared.errors import Code, JobError
 from shared.jobs.ending import LAST_CRASH, announce, back_to_queue, count, ended, quarantined
-from shared.jobs.fence import ACTIVE, OURS, Fence, fenced
+from shared.jobs.fence import OURS, Fence, fenced
 from shared.jobs.making import answers, enqueue
 from shared.metrics import FENCED_WRITES
-from shared.models import Artifact, CoolDown, Job, JobState, Passage, Request, Stage, table
+from shared.models import ACTIVE, Artifact, CoolDown, Job, JobState, Passage, Request, Stage, table
 from shared.retry import Verdict
 from shared.search.words import title_words
 from shared.settings import Settings

@@ -10,11 +10,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Subquery, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database import db_now
-from shared.models import Artifact, Job, JobState, Request
+from shared.models import Artifact, Job, JobState, Request, is_gone
 from shared.models import Passage as PassageRow
 from shared.search.moments import Moment, moment
 from shared.search.passages import Passage
@@ -104,13 +103,6 @@ def _seen(scope: Sequence[ColumnElement[bool]]) -> Subquery:
     return asked.where(Request.cancelled.is_(False), *scope).group_by(Request.job_id).subquery("seen")
 
 
-def _is_kept() -> ColumnElement[bool]:
-    gone = or_(
-        Artifact.expires_at <= db_now(), Artifact.revoked_at.is_not(None), Artifact.deleted_at.is_not(None)
-    )
-    return ~gone
-
-
 def _spoken(session: AsyncSession, query: Query, seen: Subquery) -> Select[Any]:
     """SQL: the first passages with these words of each job, of the newest jobs."""
     index = word_index(session.get_bind().dialect.name == "sqlite")
@@ -119,7 +111,7 @@ def _spoken(session: AsyncSession, query: Query, seen: Subquery) -> Select[Any]:
         select(seen.c.job_id, seen.c.asked_at, PassageRow.id, place.label("place"))
         .join(Artifact, Artifact.job_id == seen.c.job_id)
         .join(PassageRow, PassageRow.artifact_id == Artifact.id)
-        .where(_is_kept(), index.having(query))
+        .where(~is_gone(), index.having(query))
         .subquery("found")
     )
     first = select(Job.link, found.c.job_id, found.c.asked_at, found.c.id).where(
@@ -131,7 +123,7 @@ def _spoken(session: AsyncSession, query: Query, seen: Subquery) -> Select[Any]:
 
 def _titled(query: Query, seen: Subquery) -> Select[Any]:
     """SQL: the newest jobs with a title that has these words, and whether there still are files."""
-    has_files = exists().where(Artifact.job_id == Job.id, _is_kept())
+    has_files = exists().where(Artifact.job_id == Job.id, ~is_gone())
     asked = [Job.title_words.like(_pattern(term)) for term in query.terms]
     titled = select(Job.link, Job.id, seen.c.asked_at, has_files).join(seen, seen.c.job_id == Job.id)
     newest = titled.where(Job.state == JobState.DONE, *asked).order_by(seen.c.asked_at.desc())

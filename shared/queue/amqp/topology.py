@@ -64,7 +64,7 @@ def event_key(job_id: UUID) -> str:
     return f"job.{job_id}"
 
 
-def job_message(job_id: UUID, traceparent: str | None = None) -> Message:
+def job_message(job_id: UUID, traceparent: str | None) -> Message:
     """The id of a job, and where its trace goes on, if it has one: the database has the rest."""
     return Message(
         str(job_id).encode(),

@@ -10,7 +10,7 @@ from sqlalchemy import event, func, select, text, update
 from shared import jobs
 from shared.database import db_now
 from shared.ids import new_id
-from shared.jobs import Ending, Fence, keeping
+from shared.jobs import Ending, Fence
 from shared.models import Artifact, Job, Passage
 from shared.search.finding import rows, word_index
 from shared.search.passages import SIZE, passages
@@ -144,17 +144,6 @@ async def test_what_is_no_longer_kept_is_not_found_but_its_title_is(library: Lib
         assert await jobs.expire(session, file)
         assert await session.scalar(select(func.count()).select_from(Passage)) == 0
     assert [each.job_id for each in await library.found("secret")] == [job_id]
-
-
-async def test_many_files_are_forgotten_at_once(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "MOST_AT_ONCE", 2)
-    for number in range(5):
-        await library.fetched((1, f"budget {number}"), seconds=-1)
-    async with library.database.write() as session:
-        files = [file for file, *_ in await jobs.expired(session)]
-        assert len(files) == 5
-        await jobs.mark_deleted(session, files)
-        assert await session.scalar(select(func.count()).select_from(Passage)) == 0
 
 
 async def test_what_was_revoked_or_removed_by_hand_is_not_found(library: Library) -> None:
