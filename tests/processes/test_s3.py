@@ -7,7 +7,6 @@ import asyncio
 import hashlib
 import signal
 import threading
-import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,12 +60,31 @@ class Place:
         return urlsplit(url).path
 
     def fetched(self, artifact: dict[str, Any]) -> httpx.Response:
-        """What a browser gets behind a link: it follows it into the bucket."""
+        """What a browser gets behind a link: it follows it into the bucket, where the whole file is."""
         ours = self.cluster.api.get(self.path_of(artifact["download_url"]))
         assert (ours.status_code, ours.headers["cache-control"]) == (302, "no-store")
         assert ours.headers["location"].startswith(f"{self.faulty.url}/{self.bucket.name}/")
-        with httpx.Client(trust_env=False) as browser:
-            return browser.get(ours.headers["location"])
+        with httpx.Client(trust_env=False, timeout=PATIENCE) as browser:
+            got = browser.get(ours.headers["location"])
+        whole = (artifact["size_bytes"], artifact["sha256"])
+        assert (len(got.content), hashlib.sha256(got.content).hexdigest()) == whole, artifact
+        return got
+
+    def parts_sent(self) -> set[str]:
+        """Which of the first three parts somebody has sent since the proxy was healed."""
+        paths = [seen.path for seen in self.faulty.seen if seen.is_part]
+        return {part for part in ("1", "2", "3") if any(f"partNumber={part}&" in path for path in paths)}
+
+    def parts_there(self) -> int:
+        """How many parts of the upload that has begun have arrived."""
+        (upload,) = self.uploads()
+        where = {"Bucket": self.bucket.name, "Key": upload["Key"], "UploadId": upload["UploadId"]}
+        return len(self.bucket.client.list_parts(**where).get("Parts", []))
+
+    def uploads(self) -> list[Any]:
+        """The uploads that have begun and not ended."""
+        listed = self.bucket.client.list_multipart_uploads(Bucket=self.bucket.name)
+        return list(listed.get("Uploads", []))
 
 
 @pytest.fixture
@@ -93,115 +111,112 @@ async def towns(place: Place) -> AsyncIterator[tuple[TelegramTown, SlackTown]]:
 async def test_a_link_goes_through_the_bucket_into_both_chats_and_every_browser(
     towns: tuple[TelegramTown, SlackTown], place: Place, tmp_path: Path
 ) -> None:
+    link = place.cluster.site.url("/watch/sample")
+    await into_both_chats(link, towns, place)
+    job_id = await asyncio.to_thread(place.cluster.ask, f"/get {link} subs en")
+    done = await asyncio.to_thread(place.cluster.ended, job_id)
+    await asyncio.to_thread(into_every_browser, done, place)
+    await asyncio.to_thread(onto_a_disk, link, tmp_path / "films", place)
+    await asyncio.to_thread(and_out_of_the_bucket, done, place)
+
+
+async def into_both_chats(link: str, towns: tuple[TelegramTown, SlackTown], place: Place) -> None:
+    """Telegram shows the film, Slack the transcript."""
     telegram, slack = towns
-    cluster = place.cluster
-    link = cluster.site.url("/watch/sample")
     await telegram.chat.sends(f"/get {link} subs en")
     film = await telegram.shows(is_film)
     assert film.media is not None and film.media.content == telegram.film()
     await slack.runs(f"/subs {link} en")
     await slack.delivered(2)
     (file,) = slack.channel.files
-    transcripts = [row["sha256"] for row in cluster.rows("artifacts", kind="transcript")]
+    transcripts = [row["sha256"] for row in place.cluster.rows("artifacts", kind="transcript")]
     assert hashlib.sha256(file.content).hexdigest() in transcripts
 
-    done = await asyncio.to_thread(
-        cluster.ended, await asyncio.to_thread(cluster.ask, f"/get {link} subs en")
-    )
-    stored = await asyncio.to_thread(place.stored)
+
+def into_every_browser(done: dict[str, Any], place: Place) -> None:
+    """Links lead to the files in the bucket, which are nowhere else; the page may show them from there."""
+    cluster, stored = place.cluster, place.stored()
     for artifact in done["artifacts"]:
-        got = await asyncio.to_thread(place.fetched, artifact)
-        assert hashlib.sha256(got.content).hexdigest() == artifact["sha256"], artifact
+        got = place.fetched(artifact)
         assert got.content in stored.values()
         assert got.headers["content-disposition"].startswith("attachment;")
     assert len(stored) == len(cluster.rows("artifacts"))
     assert not (cluster.data / "files").exists(), "nothing is kept on this machine"
     assert not list((cluster.data / "scratch").glob("*")), "nor are copies"
-
-    page = await asyncio.to_thread(cluster.api.get, place.path_of(done["watch_url"]))
+    page = cluster.api.get(place.path_of(done["watch_url"]))
     assert page.status_code == 200
     assert f"media-src 'self' {place.faulty.url};" in page.headers["content-security-policy"]
 
-    folder = tmp_path / "films"
-    saved = await asyncio.to_thread(
-        cluster.run, "get", link, "--quality", "1080p", "--subs", "en", "--output", str(folder)
-    )
-    assert saved.returncode == 0, saved.stderr
-    assert {path.read_bytes() for path in folder.iterdir()} <= set(stored.values())
 
-    report = await asyncio.to_thread(cluster.run, "storage", "report")
-    assert f"{len(stored)} files" in report.stdout and "left over     0 files" in report.stdout
-    gone = await asyncio.to_thread(cluster.run, "storage", "revoke", done["job_id"])
+def onto_a_disk(link: str, folder: Path, place: Place) -> None:
+    """`linkferry get` saves what is in the bucket already."""
+    stored = set(place.stored().values())
+    saved = place.cluster.run("get", link, "--quality", "1080p", "--subs", "en", "--output", str(folder))
+    assert saved.returncode == 0, saved.stderr
+    assert {path.read_bytes() for path in folder.iterdir()} <= stored
+
+
+def and_out_of_the_bucket(done: dict[str, Any], place: Place) -> None:
+    """What an operator revokes is gone, and nothing else."""
+    count = len(place.stored())
+    report = place.cluster.run("storage", "report")
+    assert f"{count} files" in report.stdout and "left over     0 files" in report.stdout
+    gone = place.cluster.run("storage", "revoke", done["job_id"])
     assert gone.returncode == 0, gone.stderr
     for artifact in done["artifacts"]:
-        answer = await asyncio.to_thread(cluster.api.get, place.path_of(artifact["download_url"]))
-        assert answer.status_code == 404
-    assert len(await asyncio.to_thread(place.stored)) == len(stored) - len(done["artifacts"])
+        assert place.cluster.api.get(place.path_of(artifact["download_url"])).status_code == 404
+    assert len(place.stored()) == count - len(done["artifacts"])
 
 
 def test_a_worker_that_is_killed_while_it_uploads_leaves_the_rest_to_another(
     cluster: Cluster, place: Place
 ) -> None:
     cluster.web()
-    first = cluster.worker()
-    killed = threading.Event()
+    job_id = killed_while_uploading(place)
+    cluster.worker()
+    done = cluster.ended(job_id)
+    assert done["state"] == "done", done["error"]
+    assert place.parts_sent() == {"3"}, "what had arrived was not sent again"
+    row = cluster.row(job_id)
+    assert (row["attempt"], row["crashes"]) == (2, 1)
+    (video,) = [artifact for artifact in done["artifacts"] if artifact["kind"] == "video"]
+    place.fetched(video)
+    known = {row["storage_key"] for row in cluster.rows("artifacts")}
+    left = place.stored().keys() - known  # small files of the first attempt: a sweep takes them in an hour
+    assert known < place.stored().keys() and all(key.startswith(f"{job_id}/1.") for key in left)
+    assert place.uploads() == []
+
+
+def killed_while_uploading(place: Place) -> str:
+    """The id of a job whose worker is killed when two of its video's three parts have arrived."""
+    worker, killed = place.cluster.worker(), threading.Event()
 
     def never_arrives() -> None:
         killed.wait(PATIENCE)
         raise ConnectionAbortedError
 
     place.faulty.call(lambda seen: seen.is_part and "partNumber=3" in seen.path, never_arrives)
-    job_id = cluster.ask(cluster.site.url("/big/30MB.mp4?n=1"))
-
-    def arrived() -> set[str]:
-        paths = [seen.path for seen in place.faulty.seen if seen.is_part]
-        return {part for part in ("1", "2", "3") if any(f"partNumber={part}&" in path for path in paths)}
-
-    until(lambda: arrived() == {"1", "2", "3"}, "no parts are sent")
-    uploads = place.bucket.client.list_multipart_uploads(Bucket=place.bucket.name)["Uploads"]
-    where = {"Bucket": place.bucket.name, "Key": uploads[0]["Key"], "UploadId": uploads[0]["UploadId"]}
-    until(lambda: len(place.bucket.client.list_parts(**where).get("Parts", [])) == 2, "two parts arrive")
-    first.send(signal.SIGKILL)
-    first.wait()
+    job_id = place.cluster.ask(place.cluster.site.url("/big/30MB.mp4?n=1"))
+    until(lambda: place.parts_sent() == {"1", "2", "3"}, "no parts are sent")
+    until(lambda: place.parts_there() == 2, "two parts arrive")
+    worker.send(signal.SIGKILL)
+    worker.wait()
     killed.set()
     place.faulty.heal()
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z").encode()  # moto says a day of 2010
     place.faulty.edit(
         lambda seen: "uploads" in seen.path, lambda xml: xml.replace(b"2010-11-10T20:48:33.000Z", now)
     )
-    cluster.worker()
-    done = cluster.ended(job_id)
-    assert done["state"] == "done", done["error"]
-    assert arrived() == {"3"}, "what had arrived was not sent again"
-    row = cluster.row(job_id)
-    assert (row["attempt"], row["crashes"]) == (2, 1)
-    (video,) = [artifact for artifact in done["artifacts"] if artifact["kind"] == "video"]
-    got = place.fetched(video)
-    assert (len(got.content), hashlib.sha256(got.content).hexdigest()) == (
-        video["size_bytes"],
-        video["sha256"],
-    )
-    known = {row["storage_key"] for row in cluster.rows("artifacts")}
-    left = place.stored().keys() - known  # small files of the first attempt: a sweep takes them in an hour
-    assert known < place.stored().keys() and all(key.startswith(f"{job_id}/1.") for key in left)
-    assert "Uploads" not in place.bucket.client.list_multipart_uploads(Bucket=place.bucket.name)
+    return job_id
 
 
 def test_up_alone_keeps_its_files_in_the_bucket_too(cluster: Cluster, place: Place) -> None:
     cluster.settings |= {"QUEUE_URL": "embedded", "DATABASE_URL": ""}
     up = cluster.start("up")
     until(lambda: not up.runs() or up.says("listening"))
-    done = cluster.api.post("/api/requests", json={"text": cluster.site.url("/watch/sample")}).json()[0][
-        "job"
-    ]
-    end = time.monotonic() + PATIENCE
-    while done["state"] in ("queued", "running"):
-        assert time.monotonic() < end
-        time.sleep(0.1)
-        done = cluster.view(done["job_id"])
+    job_id = cluster.ask(cluster.site.url("/watch/sample"))
+    until(lambda: cluster.view(job_id)["state"] not in ("queued", "running"))
+    done = cluster.view(job_id)
     assert done["state"] == "done", done["error"]
     for artifact in done["artifacts"]:
-        got = place.fetched(artifact)
-        assert hashlib.sha256(got.content).hexdigest() == artifact["sha256"]
-    assert not (cluster.data / "files").exists()
-    assert up.stop() == 0
+        place.fetched(artifact)
