@@ -18,7 +18,6 @@ from worker.media import ConversionLimits, Kind, MediaInfo, convert, inspect, ve
 from worker.media import process as tools
 from worker.media.convert import ConversionProgress
 
-BOTH = (Kind.VIDEO, Kind.AUDIO)
 
 
 async def made(inputs: list[Path], folder: Path, format: str, clip: Clip | None = None) -> MediaInfo:
