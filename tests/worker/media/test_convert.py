@@ -19,7 +19,6 @@ from worker.media import process as tools
 from worker.media.convert import ConversionProgress
 
 
-
 async def made(inputs: list[Path], folder: Path, format: str, clip: Clip | None = None) -> MediaInfo:
     """Convert and verify."""
     options = Options(format=MediaFormat(format), clip=clip)
