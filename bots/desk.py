@@ -19,7 +19,7 @@ from shared.database import Database, upsert
 from shared.errors import JobError, LinkferryError
 from shared.ids import short_id
 from shared.link import Link
-from shared.models import ChatSettings, Job, JobState, Request, table
+from shared.models import ACTIVE, ChatSettings, Job, JobState, Request, table
 from shared.options import Options
 from shared.queue import Queue
 from shared.results import JobView
@@ -270,7 +270,7 @@ class Desk:
 
     async def _going_on(self, asker: Asker) -> list[Asked]:
         """What this person waits for in this chat."""
-        active = select(Request).join(Request.job).where(Job.state.in_((JobState.QUEUED, JobState.RUNNING)))
+        active = select(Request).join(Request.job).where(Job.state.in_(ACTIVE))
         mine = Request.platform == asker.platform, Request.user_id == asker.user_id
         here = Request.chat_id == asker.chat_id, Request.cancelled.is_(False)
         return await self._asked(active.where(*mine, *here).limit(RECENT))

@@ -15,7 +15,7 @@ from shared.database import Database, is_full
 from shared.errors import Code, JobError, LinkferryError
 from shared.ids import new_id, user_key
 from shared.link import Link, link_key
-from shared.models import Job, Request, table
+from shared.models import Request, table
 from shared.options import Options
 from shared.outbox import Outbox
 from shared.queue import Queue
@@ -162,9 +162,7 @@ async def cancel(database: Database, queue: Queue, job_id: UUID, request_id: UUI
     async with database.write() as session:
         if request_id is not None and not await jobs.leave(session, request_id):
             return
-        job = await session.get(Job, job_id)
-        while job is not None and job.joined_to is not None:
-            job = await session.get(Job, job.joined_to)
+        job = await jobs.get(session, job_id)
         if job is None:
             return
         await jobs.cancel(session, job.id)
