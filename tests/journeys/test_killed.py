@@ -139,7 +139,7 @@ async def test_linkferry_up_resumes_after_sigterm_and_sigkill_in_the_middle_of_a
         return any(path.stat().st_size > 200_000 for path in (home.data / "work").glob(part))
 
     async with watching(home, site) as watcher:
-        asked = await watcher.ask(slowly(500_000))
+        asked = await watcher.ask(slowly(250_000))
         with home.running(*up, LINKFERRY_PORT=port) as service:
             await eventually(has_bytes)
             assert await asyncio.to_thread(stop, service) == 0

@@ -149,7 +149,7 @@ async def test_what_was_translated_is_kept_no_longer_than_the_files(
         assert not await is_gone()
         old = time.time() - service.parts.settings.retention - 1
         os.utime(kept, (old, old))
-        await eventually(is_gone, 20)
+        await eventually(is_gone)
 
 
 async def test_a_translation_shows_its_stage_and_can_be_cancelled(
@@ -165,4 +165,4 @@ async def test_a_translation_shows_its_stage_and_can_be_cancelled(
         await eventually(is_translating)
         await service.cancel(asked)
         assert (await service.ended(asked)).state is JobState.CANCELLED
-        await eventually(lambda: service.is_tidy(asked), 10)
+        await eventually(lambda: service.is_tidy(asked))

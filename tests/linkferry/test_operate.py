@@ -268,7 +268,7 @@ async def test_doctor_counts_what_waits_and_who_works(database: Database, with_b
     assert (await doctor._workers(with_broker)).advice == "These have no room on their disk: b:2."
     assert (await doctor._queue(with_broker)).found == "RabbitMQ, 0 waiting"
     waiting = await doctor._jobs(with_broker)
-    assert waiting.found.startswith("1 queued, 0 running, the oldest for 0:0") and not waiting.advice
+    assert waiting.found.startswith("1 queued, 0 running, the oldest for 0:") and not waiting.advice
     async with database.write() as session:
         await session.execute(update(Job).values(created_at=db_now(-3600)))
     assert "Run more workers" in (await doctor._jobs(with_broker)).advice

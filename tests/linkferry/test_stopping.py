@@ -38,7 +38,8 @@ def test_get_cancels_its_job_and_says_one_word(home: Home, site: MediaSite, numb
     done = finish(process)
     assert (done.code, done.json["state"], done.json["error"]["code"]) == (130, "cancelled", "cancelled")
     assert done.err.splitlines()[-1] == "Cancelled."
-    assert states(home) == ["cancelled"] and ended(family)
+    assert states(home) == ["cancelled"]
+    until(lambda: ended(family))
 
 
 def test_ctrl_c_says_the_word_also_before_a_command_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +86,7 @@ def test_a_service_ends_well(home: Home, command: str, number: signal.Signals) -
     process.send_signal(number)
     done = finish(process)
     assert done.code == 0 and "next: linkferry get LINK" in done.err and "stopped" in done.err
-    assert ended(family)
+    until(lambda: ended(family))
 
 
 def test_a_service_that_carries_a_job_hands_it_back_or_leaves_at_the_second_signal(
@@ -98,7 +99,7 @@ def test_a_service_that_carries_a_job_hands_it_back_or_leaves_at_the_second_sign
     following.kill()
     service.send_signal(signal.SIGTERM)
     service.send_signal(signal.SIGINT)
-    assert service.wait(40) in (0, 130, 143)
+    assert service.wait(90) in (0, 130, 143)
     until(lambda: ended(family))
     assert states(home)[0] in ("queued", "running"), "the next start goes on with it"
 
@@ -111,15 +112,17 @@ def test_in_a_terminal_one_line_is_edited_in_place_and_ctrl_c_gives_the_cursor_b
     environment = home.environment | {"TERM": "xterm-256color"}
     environment.pop("COLUMNS", None)  # the runner's own terminal; a person's shell does not export it
     process = subprocess.Popen(
-        [*COMMAND, "get", site.url("/fault/trickle/media/sample.mp4?rate=200000")],
+        [*COMMAND, "get", site.url("/fault/trickle/media/sample.mp4?rate=120000")],
         cwd=home.folder, env=environment,
         stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
     )  # fmt: skip
     os.close(slave)
     shown = read_until(master, rb"kB/s.*left")
+    if "╌".encode() not in shown:
+        shown += read_until(master, "╌".encode())
     process.send_signal(signal.SIGINT)
     shown += read_until(master, rb"Cancelled\.\r\n")
-    assert process.wait(40) == 130
+    assert process.wait(90) == 130
     os.close(master)
     text = shown.decode()
     assert text.count("\n") <= 3, "one line, not one a second"
@@ -131,7 +134,7 @@ def test_in_a_terminal_one_line_is_edited_in_place_and_ctrl_c_gives_the_cursor_b
 
 def read_until(descriptor: int, pattern: bytes) -> bytes:
     seen = b""
-    end = time.monotonic() + 40
+    end = time.monotonic() + 90
     while not re.search(pattern, seen):
         assert time.monotonic() < end, seen
         seen += os.read(descriptor, 4096)

@@ -52,7 +52,12 @@ class Process:
 
     def job_processes(self) -> list[psutil.Process]:
         """What works for jobs: forks of the worker's warm process."""
-        return [child for child in self.children() if child.ppid() != self.pid]
+        found = []
+        for child in self.children():
+            with suppress(psutil.NoSuchProcess):
+                if child.ppid() != self.pid:
+                    found.append(child)
+        return found
 
     def send(self, number: signal.Signals) -> None:
         """A signal."""

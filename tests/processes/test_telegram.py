@@ -152,7 +152,7 @@ async def the_bytes_of_the_site_arrive_as_they_are(town: Town, after: Shown) -> 
 
 
 async def test_a_worker_that_dies_is_followed_by_another_in_the_same_message(town: Town) -> None:
-    _, workers = await town.opens(2, lease="2")
+    _, workers = await town.opens(2, lease="6")
     await town.chat.sends(f"/get {town.cluster.site.url(slowly(MEDIUM))}")
     status = await town.shows("Downloading")
     job_id = await town.running()

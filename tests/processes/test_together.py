@@ -16,7 +16,7 @@ from tests.numbers import numbers
 from tests.processes.cluster import PATIENCE, Cluster, gone
 from tests.waiting import until
 
-SLOW, MEDIUM = 20_000, 300_000  # bytes a second: nearly a minute, and four seconds
+SLOW, MEDIUM = 10_000, 200_000  # bytes a second: nearly two minutes, and six seconds
 
 
 @pytest.fixture
