@@ -149,14 +149,14 @@ class Cluster:
         self.publisher = Member("publisher", "tests.chaos.publisher_main", self.home, environment)
 
     async def start(self) -> None:
-        """Every process; returns when each has reached the broker, and the topology is a second old."""
+        """Every process; returns when each has reached the broker, and the topology is seconds old."""
         self.workers[0].start()  # alone: it brings the schema up to date
         await self.ready(self.workers[0])
         for member in self.members:
             member.start()
         for member in self.members:
             await self.ready(member)
-        await asyncio.sleep(1.5)  # RabbitMQ 3.10 loses a quorum queue that is killed in its first second
+        await asyncio.sleep(3)  # RabbitMQ 3.10 loses a quorum queue that is killed in its first second
 
     async def ready(self, member: Member) -> None:
         """Returns when the process works: what breaks before that ends it, as it should."""
@@ -179,7 +179,7 @@ class Cluster:
         return None
 
     async def _dead(self) -> Member | None:
-        for _ in range(100):
+        for _ in range(600):
             for member in self.members:
                 if not member.is_running:
                     return member

@@ -54,7 +54,7 @@ async def _until_quiet(cluster: Cluster, patience: float) -> list[str]:
 
 async def _leftovers(cluster: Cluster) -> list[str]:
     """What outlives its worker; the kernel needs a moment to end it."""
-    for _ in range(50):
+    for _ in range(300):
         if not cluster.leftovers():
             break
         await asyncio.sleep(0.1)

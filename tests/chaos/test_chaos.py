@@ -16,7 +16,7 @@ from tests.site.server import MediaSite
 
 JOBS = int(os.environ.get("CHAOS_JOBS") or 60)
 SEED = int(os.environ.get("CHAOS_SEED") or random.randrange(1_000_000))
-QUIET_WITHIN = 75.0 + JOBS / 4  # seconds from healing until nothing waits
+QUIET_WITHIN = 150.0 + JOBS / 4  # seconds from healing until nothing waits
 LIMIT = 60.0 + 1.5 * span(JOBS)  # seconds the nemeses may take
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(max(300, LIMIT + QUIET_WITHIN + 120))]

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from bots.intake import Origin
 from linkferry.compose import Parts, open_parts
@@ -20,6 +20,7 @@ from shared.options import Options
 from shared.retry import Verdict
 from shared.settings import Settings
 from tests.chaos.chat import PLATFORM, PORT_VARIABLE, ChatClient, ChatServer, Mood
+from tests.waiting import eventually
 
 ORIGIN = Origin(PLATFORM, "chat", "ann", "event")
 TRIES = 3
@@ -62,8 +63,16 @@ async def test_a_post_whose_answer_was_dropped_makes_no_second_result(parts: Par
 async def _deliver(parts: Parts) -> None:
     """One try; afterwards it is due again if it failed."""
     deliverer = Deliverer(parts.database, {PLATFORM: ChatClient()}, parts.results)
+    async with parts.database.read() as session:
+        before = await session.scalar(select(Request.delivery_failures))
+
+    async def was_tried() -> bool:
+        async with parts.database.read() as session:
+            (request,) = await session.scalars(select(Request))
+        return request.delivery is Delivery.DELIVERED or request.delivery_failures != before
+
     task = asyncio.create_task(deliverer.run())
-    await asyncio.sleep(0.3)
+    await eventually(was_tried)
     task.cancel()
     await asyncio.wait([task])
     async with parts.database.write() as session:

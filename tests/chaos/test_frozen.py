@@ -15,7 +15,7 @@ from tests.site.server import MediaSite
 
 RATE = 90_000  # bytes a second: the download takes 12 s, three leases
 FROZEN = 2.5 * LEASE
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 pytestmark = pytest.mark.slow
 
