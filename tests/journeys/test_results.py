@@ -19,7 +19,7 @@ from tests.site.pages import CHAPTERS
 from tests.site.server import MediaSite
 from tests.site.speech import SENTENCES
 from worker.child import ChildServer
-from worker.media.probe import Kind, inspect
+from worker.media.probe import Kind, first_frame, inspect
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -70,6 +70,16 @@ async def test_streams_in_parts_arrive_whole(busy_service: Service, link: str) -
     view = await busy_service.get(link)
     assert view.state is JobState.DONE, view.error
     assert view.artifacts[0].height == 720
+
+
+async def test_a_clip_of_a_transport_stream_begins_with_its_pictures(busy_service: Service) -> None:
+    view = await busy_service.get("/watch/hls", format="mkv", clip=Clip(start=3, end=6))  # keyframes: 2, 4
+    assert view.state is JobState.DONE, view.error
+    facts = await inspect(await busy_service.file(view, ArtifactKind.VIDEO))
+    first = await first_frame(facts, facts.of(Kind.VIDEO)[0])
+    assert first is not None
+    assert first + facts.start_time < 0.3
+    assert facts.duration == pytest.approx(3, abs=0.2)
 
 
 async def test_a_clip_that_starts_after_the_end_is_refused_before_a_byte_is_fetched(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from shared.errors import Code, JobError
-from shared.options import Options
+from shared.options import Clip, Options
 from worker.media.answer import Answer
 from worker.media.layout import read_layout
 from worker.media.plan import CONTAINERS
@@ -18,11 +18,15 @@ from worker.media.probe import (
     first_frame,
     inspect,
     inspect_all,
+    packets_between,
     remember,
 )
 
 TOLERANCE = 2.0  # seconds, or the share below of the duration, whichever is more
 TOLERANCE_SHARE = 0.03
+LATE = 0.5  # seconds by which the pictures of a clip may begin late
+LATE_PICTURES = 2  # the same for slides: so many the source may have until then
+NO_PICTURES = "There are no pictures in that part of the video."
 
 
 async def verify(
@@ -37,16 +41,57 @@ async def verify(
     `stated_duration` is the length of the whole source in seconds as the site tells it, before any clip;
     `sources` are the files it was made of, none when it was downloaded as it is. `kinds` were promised:
     the result must have one stream of each, and of each kind its sources have (an audio format needs sound
-    only). Raises JobError(BROKEN_FILE) with the reason in `detail`.
+    only). Raises JobError: BROKEN_FILE with the reason in `detail`, CLIP_OUTSIDE for a clip from where the
+    sources have no pictures.
     """
+    try:
+        return await _verified(path, options, stated_duration, kinds, sources)
+    except JobError as error:
+        if error.code is Code.BROKEN_FILE and not await _have_pictures(sources, options):
+            raise JobError(Code.CLIP_OUTSIDE, error.detail, sentence=NO_PICTURES) from error
+        raise
+
+
+async def _verified(
+    path: Path,
+    options: Options,
+    stated_duration: float | None,
+    kinds: Collection[Kind],
+    sources: Sequence[Path],
+) -> MediaInfo:
     info = await inspect(path)
     if not _starts(info):
         first = await first_frame(info)
         info = info if first is None else replace(info, decoded=(first, *info.decoded))
     made_of = await inspect_all(sources) if sources else [info]
+    if options.clip:
+        await _check_pictures(info, options.clip, made_of)
     had = {kind for kind in (Kind.VIDEO, Kind.AUDIO) if any(source.of(kind) for source in made_of)}
     check(info, options, believable(stated_duration, made_of), had.union(kinds))
     return info
+
+
+async def _check_pictures(info: MediaInfo, clip: Clip, sources: Sequence[MediaInfo]) -> None:
+    """Insist that the pictures of a clip begin with it, as far as its sources have any there."""
+    for stream in info.of(Kind.VIDEO)[:1]:
+        first = await first_frame(info, stream)
+        late = clip.length if first is None else first + info.start_time
+        if late > LATE and await _pictures(sources, clip.start, clip.start + late) > LATE_PICTURES:
+            raise JobError(Code.BROKEN_FILE, f"{info.path.name}: its pictures are {late:.1f} s late")
+
+
+async def _have_pictures(sources: Sequence[Path], options: Options) -> bool:
+    """Whether files have pictures where the clip is from; also where there need be none."""
+    clip, infos = options.clip, await inspect_all(sources)
+    if clip is None or options.format.is_audio or not any(info.of(Kind.VIDEO) for info in infos):
+        return True
+    return await _pictures(infos, clip.start, clip.end) > 0
+
+
+async def _pictures(sources: Sequence[MediaInfo], start: float, end: float) -> int:
+    """How many pictures there are from one time up to another, in seconds."""
+    every = [(source, stream) for source in sources for stream in source.of(Kind.VIDEO)[:1]]
+    return sum([len(await packets_between(source, stream, start, end)) for source, stream in every])
 
 
 async def trust(path: Path, answer: Answer) -> None:

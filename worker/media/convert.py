@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import ffmpeg
 from shared.errors import Code, JobError
 from shared.options import MediaFormat, Options
 from worker.media.plan import Plan, Track, needs_keyframe, plan
-from worker.media.probe import Kind, MediaInfo, inspect_all, keyframe_at
+from worker.media.probe import Kind, MediaInfo, inspect_all, keyframe_at, packets_between
 from worker.media.process import DEMUXERS, PROTOCOLS, file_url, run
 
 THREADS = min(4, os.cpu_count() or 1)
@@ -27,6 +27,9 @@ MUXERS = {
 # ffmpeg seeks this much earlier in containers that are indexed by decoding time, when frames are stored
 # out of order (ffmpeg_opt.c: 3 frames at 23 per second).
 _EARLY_SEEK = 3 / 23
+# MPEG streams have no index: a seek lands on any frame, and up to the next keyframe there are no pictures.
+_UNINDEXED = ("mpegts", "mpeg")
+_LEAD = 30.0  # seconds; longer than nearly every group of pictures
 
 SLOWEST_DISK = 20_000_000  # bytes a second
 
@@ -59,6 +62,7 @@ async def convert(
     if decision.is_done:
         on_progress(1.0)
         return inputs[0]
+    decision = replace(decision, lead=await _lead(infos, decision))
     partial = unfinished_result(work_dir, options.format)
     result = work_dir / f"result.{options.format}"
     try:
@@ -111,8 +115,22 @@ async def _keyframe(infos: Sequence[MediaInfo], options: Options) -> float | Non
     if options.clip.start == 0:
         return 0.0
     info, stream = target
+    if info.container in _UNINDEXED:
+        return None
     early = _EARLY_SEEK if stream.delayed and info.container not in ("mp4", "mov") else 0.0
     return await keyframe_at(info, stream, max(0.0, options.clip.start - early))
+
+
+async def _lead(infos: Sequence[MediaInfo], decision: Plan) -> float:
+    """How many seconds before the clip ffmpeg has to begin, so that it meets a keyframe before the clip."""
+    start = decision.start or 0.0
+    for track in decision.tracks:
+        info = infos[track.source]
+        if start and track.stream.kind is Kind.VIDEO and info.container in _UNINDEXED:
+            begin = max(0.0, start - _LEAD)
+            packets = await packets_between(info, track.stream, begin, start)
+            return start - begin if any("K" in packet.flags for packet in packets) else start
+    return 0.0
 
 
 def arguments(infos: Sequence[MediaInfo], decision: Plan, output: Path) -> list[str]:
@@ -126,7 +144,7 @@ def arguments(infos: Sequence[MediaInfo], decision: Plan, output: Path) -> list[
 
 
 def _source(info: MediaInfo, decision: Plan) -> Any:
-    extra: ArgumentMap = {} if decision.start is None else {"ss": f"{decision.start:.6f}"}
+    extra: ArgumentMap = {} if decision.start is None else {"ss": f"{decision.start - decision.lead:.6f}"}
     if info.container == "avi":
         extra["fflags"] = "+genpts"  # AVI has no timestamps, and other containers demand them
     return ffmpeg.input(
@@ -149,6 +167,8 @@ def _mapped(source: Any, track: Track) -> Any:
 def _output_options(decision: Plan) -> ArgumentMap:
     wanted = decision.format
     options: ArgumentMap = {"format": MUXERS[wanted], "threads": THREADS, "max_muxing_queue_size": 4096}
+    if decision.lead:
+        options["ss"] = f"{decision.lead:.6f}"
     if decision.length is not None:
         options["t"] = f"{decision.length:.6f}"
     if wanted in (MediaFormat.MP4, MediaFormat.M4A):

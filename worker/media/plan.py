@@ -64,8 +64,8 @@ class Track:
 class Plan:
     """What to do; nothing, where `is_done`: the one file already is what was asked for. Times in seconds.
 
-    `start` and `length` are the clip to cut, None when nothing is cut off; `duration` is how long the result
-    will be, None when nobody knows.
+    `start` and `length` are the clip to cut, None when nothing is cut off; ffmpeg begins to read `lead`
+    before it. `duration` is how long the result will be, None when nobody knows.
     """
 
     is_done: bool
@@ -74,6 +74,7 @@ class Plan:
     start: float | None = None
     length: float | None = None
     duration: float | None = None
+    lead: float = 0.0
 
 
 def plan(inputs: Sequence[MediaInfo], options: Options, keyframe: float | None = None) -> Plan:

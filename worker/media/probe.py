@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from shared.errors import Code, JobError
 from shared.recent import Recent
-from worker.media.answer import Answer, FormatAnswer, FrameAnswer, StreamAnswer
+from worker.media.answer import Answer, FormatAnswer, FrameAnswer, PacketAnswer, StreamAnswer
 from worker.media.layout import Layout, read_layout
 from worker.media.process import DEMUXERS, PROTOCOLS, file_url, run
 
@@ -120,22 +120,36 @@ async def keyframe_at(info: MediaInfo, stream: Stream, seconds: float) -> float 
 
     `seconds` and the answer count from the start of the file, whatever its first timestamp is.
     """
-    answer = await _probe(
-        info.path,
-        *("-select_streams", str(stream.index)),
-        *("-read_intervals", f"{seconds + info.start_time:.6f}%+#1"),
-        *("-show_entries", "packet=pts_time,flags"),
-    )
-    if not answer.packets or "K" not in answer.packets[0].flags:
+    packets = await _packets(info, stream, seconds, "+#1")
+    if not packets or "K" not in packets[0].flags:
         return None
-    time = answer.packets[0].pts_time
+    time = packets[0].pts_time
     return None if time is None else time - info.start_time
 
 
-async def first_frame(info: MediaInfo) -> float | None:
+async def packets_between(info: MediaInfo, stream: Stream, start: float, end: float) -> list[PacketAnswer]:
+    """What a stream has from one time on and before another, counted as in `keyframe_at`."""
+    first, last = start + info.start_time, end + info.start_time
+    packets = await _packets(info, stream, start, f"{last:.6f}")
+    return [packet for packet in packets if packet.pts_time is not None and first <= packet.pts_time < last]
+
+
+async def _packets(info: MediaInfo, stream: Stream, start: float, end: str) -> Sequence[PacketAnswer]:
+    """From where a seek to a time lands up to an end in ffprobe's words."""
+    answer = await _probe(
+        info.path,
+        *("-select_streams", str(stream.index)),
+        *("-read_intervals", f"{start + info.start_time:.6f}%{end}"),
+        *("-show_entries", "packet=pts_time,flags"),
+    )
+    return answer.packets
+
+
+async def first_frame(info: MediaInfo, stream: Stream | None = None) -> float | None:
     """The time of the first frame that is shown, looked for further than `inspect` does; None if none is."""
     answer = await _probe(
         info.path,
+        *(("-select_streams", str(stream.index)) if stream else ()),
         *("-read_intervals", f"%+#{HIDDEN_PACKETS}"),
         *("-show_entries", "frame=best_effort_timestamp_time"),
     )

@@ -110,6 +110,15 @@ async def test_what_a_conversion_lost_is_noticed(sample: MakeSample) -> None:
     await verify(sample("silent.mp4"), MP4, None, sources=[sample("silent.mp4")])
 
 
+async def test_a_clip_whose_pictures_begin_late_although_those_of_its_source_do_not(
+    sample: MakeSample,
+) -> None:
+    options = Options(format=MediaFormat.MKV, clip=Clip(start=0, end=6))
+    with pytest.raises(JobError, match=r"its pictures are 3\.0 s late") as caught:
+        await verify(sample("pictures-from-3.mkv"), options, None, sources=[sample("h264-aac.mp4")])
+    assert caught.value.code is Code.BROKEN_FILE
+
+
 async def test_another_container_than_asked_for(sample: MakeSample) -> None:
     assert "it is mpegts, not mp4" in await fault(sample("really-ts.mp4"), "mp4")
 

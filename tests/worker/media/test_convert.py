@@ -22,7 +22,8 @@ from worker.media.convert import ConversionProgress
 async def made(inputs: list[Path], folder: Path, format: str, clip: Clip | None = None) -> MediaInfo:
     """Convert and verify."""
     options = Options(format=MediaFormat(format), clip=clip)
-    return await verify(await convert(inputs, folder, options, lambda _: None), options, None)
+    result = await convert(inputs, folder, options, lambda _: None)
+    return await verify(result, options, None, sources=inputs)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +129,8 @@ class TestClip:
             ("vp9-opus.webm", "webm"),
             ("bframes.mkv", "mkv"),
             ("fragmented.mp4", "mp4"),
+            ("really-ts.mp4", "mp4"),
+            ("one-keyframe.ts", "mkv"),
         ],
     )
     @pytest.mark.parametrize("start", [2.3, 2.8])  # copied, encoded
@@ -166,6 +169,27 @@ class TestClip:
     async def test_that_ends_after_the_end_is_cut_to_it(self, sample: MakeSample, tmp_path: Path) -> None:
         info = await made([sample("h264-aac.mp4")], tmp_path, "mp4", Clip(start=4, end=600))
         assert info.duration == pytest.approx(2, abs=0.1)
+
+    async def test_far_behind_the_last_keyframe_of_a_stream_without_an_index(
+        self, sample: MakeSample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys.modules[convert.__module__], "_LEAD", 1.0)
+        info = await made([sample("one-keyframe.ts")], tmp_path, "mkv", Clip(start=4, end=5))
+        assert shown_times(info.path)[0] == pytest.approx(4, abs=2 / RATE)
+
+    async def test_whose_source_has_its_first_pictures_late_is_right(
+        self, sample: MakeSample, tmp_path: Path
+    ) -> None:
+        info = await made([sample("pictures-from-3.mkv")], tmp_path, "mkv", Clip(start=1, end=5))
+        assert shown_times(info.path)[0] == pytest.approx(3, abs=2 / RATE)
+
+    @pytest.mark.parametrize("format", ["mp4", "mkv"])
+    async def test_from_behind_the_last_picture_is_refused(
+        self, sample: MakeSample, tmp_path: Path, format: str
+    ) -> None:
+        with pytest.raises(JobError) as caught:
+            await made([sample("pictures-to-2.mp4")], tmp_path, format, Clip(start=3, end=5))
+        assert caught.value.code is Code.CLIP_OUTSIDE
 
     async def test_that_starts_after_the_end_is_refused(self, sample: MakeSample, tmp_path: Path) -> None:
         with pytest.raises(JobError) as caught:
