@@ -4,7 +4,6 @@ Each command imports what it needs by itself: `--help` must not wait for a web f
 """
 
 import os
-import select
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -15,6 +14,7 @@ from uuid import UUID
 import typer
 from typer.core import TyperGroup
 
+from linkferry.output import OutputLost, watch_stdout
 from shared.errors import ConfigError
 from shared.options import MediaFormat, Quality
 from shared.states import JobState
@@ -307,23 +307,15 @@ def finish(
 
     try:
         sys.exit((run or asyncio.run)(command()))
+    except OutputLost:
+        raise
     except Exception as error:
-        if isinstance(error, BrokenPipeError) and nobody_reads():
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to be flushed
-            sys.exit(128 + signal.SIGPIPE)
         if mistake := config_error(error):
             raise mistake from error
         logging.getLogger("linkferry").critical("ended by an error", exc_info=error)
         sys.exit(BROKEN)
     finally:
         end_tracing()
-
-
-def nobody_reads() -> bool:
-    """Whether whoever read our output has had enough, as `head` has."""
-    pipe = select.poll()
-    pipe.register(sys.stdout, 0)
-    return any(event & select.POLLERR for _, event in pipe.poll(0))
 
 
 def config_error(error: BaseException) -> ConfigError | None:
@@ -340,8 +332,15 @@ def complain(sentence: str) -> None:
 
 def main() -> None:
     """The entry point: what the installation got wrong is one sentence, not a traceback."""
+    watch_stdout()
     try:
         app()
     except ConfigError as error:
         complain(str(error))
         sys.exit(MISCONFIGURED)
+    except OutputLost as lost:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to be flushed
+        if lost.nobody_reads:
+            sys.exit(128 + signal.SIGPIPE)  # as programs that the signal ends
+        complain(str(lost))
+        sys.exit(BROKEN)
