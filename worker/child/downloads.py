@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.errors import Code, JobError
 from worker.child import failures, resuming
+from worker.child.extras import image_type
 from worker.child.formats import Choice, Kind
 from worker.child.identity import digest
 from worker.child.progress import Meter
@@ -16,6 +17,7 @@ from worker.child.ydl import Downloader, Info
 
 _NOT_FORMAT = ("formats", "requested_formats", "requested_subtitles", "subtitles", "automatic_captions")
 _SNIFF = 512  # bytes
+_NOT_IN_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # some Japanese encodings have \x1b
 _MEDIA_DIGITS = 10
 _UNSAFE = re.compile(r"[^A-Za-z0-9-]+")
 
@@ -82,7 +84,7 @@ def _fetch(ydl: Downloader, info: Info, choice: Choice, target: Path) -> StreamF
     size = target.stat().st_size
     if (code := _wrong_with(target, size)) is not None:
         target.unlink()
-        raise JobError(code, "the site sent an empty file or a web page instead of media")
+        raise JobError(code, "the site sent an empty file, a text or a picture instead of media")
     return StreamFile(path=str(target), kind=choice.kind, size=size)
 
 
@@ -90,10 +92,9 @@ def _wrong_with(file: Path, size: int) -> Code | None:
     if size == 0:
         return Code.BROKEN_FILE
     with file.open("rb") as opened:
-        return Code.UNSUPPORTED if looks_like_page(opened.read(_SNIFF)) else None
+        return Code.UNSUPPORTED if is_no_media(opened.read(_SNIFF)) else None
 
 
-def looks_like_page(head: bytes) -> bool:
-    """True for the beginning of an HTML document."""
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    return start.startswith((b"<!doctype html", b"<html", b"<head", b"<body"))
+def is_no_media(head: bytes) -> bool:
+    """True for the beginning of a picture or of a text, such as a web page or captions."""
+    return image_type(head) is not None or (bool(head) and not _NOT_IN_TEXT.search(head))

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from yt_dlp.utils import MEDIA_EXTENSIONS
+
 from shared.errors import Code, JobError
 from shared.options import Options
 from worker.child import bounds, captions, describe, downloads, extras, failures, formats, links, live
@@ -19,6 +21,7 @@ from worker.child.ydl import Downloader, Info, options
 
 _MAX_COUNTED = 1000  # entries of a playlist
 _COUNTING_TIME = 5.0  # seconds
+_NO_MEDIA = frozenset({*MEDIA_EXTENSIONS.thumbnails, *MEDIA_EXTENSIONS.subtitles, "gif", "jpeg"})
 
 
 class _Extraction(Downloader):
@@ -147,6 +150,8 @@ class Session:
 
 def _check(info: Info) -> None:
     live.check(info)
+    if info.get("direct") and info.get("formats") is None and info.get("ext") in _NO_MEDIA:
+        raise JobError(Code.UNSUPPORTED, f"a {info['ext']} file")
     offered = describe.all_formats(info)
     if not formats.usable(offered):
         if info.get("_has_drm"):

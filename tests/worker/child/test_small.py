@@ -12,7 +12,7 @@ from shared.errors import Code
 from worker.child import extras, proxy, resuming
 from worker.child.abort import TRIPWIRE, Abort
 from worker.child.budget import Budget
-from worker.child.downloads import file_name, looks_like_page
+from worker.child.downloads import file_name, is_no_media
 from worker.child.failures import explain
 from worker.child.formats import Choice
 from worker.child.progress import Meter
@@ -86,11 +86,14 @@ def test_another_media_never_goes_on_in_the_file_of_the_first() -> None:
     assert file_name(choice, "Youtube a") == file_name(choice, "Youtube a") != file_name(choice, "Youtube b")
 
 
-def test_pages_are_told_from_media() -> None:
-    assert looks_like_page(b"\n <!DOCTYPE html><title>")
-    assert looks_like_page(b"\xef\xbb\xbf<html>")
-    assert not looks_like_page(b"\x00\x00\x00 ftypisom")
-    assert not looks_like_page(b"")
+def test_texts_and_pictures_are_told_from_media() -> None:
+    assert is_no_media(b"\n <!DOCTYPE html><title>")
+    assert is_no_media("\ufeff<html><title>Gr\u00fc\u00dfe".encode())
+    assert is_no_media(b"WEBVTT\r\n\r\n00:00.000 --> 00:02.000\r\nWelcome")
+    assert is_no_media(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")
+    assert not is_no_media(b"\x00\x00\x00 ftypisom")
+    assert not is_no_media(b"ID3\x04\x00\x00")
+    assert not is_no_media(b"")
 
 
 def test_pictures_are_told_by_their_first_bytes() -> None:
