@@ -23,8 +23,10 @@ ConnectTo = Callable[..., Awaitable[Queue]]  # RabbitMQ only: also by another ad
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever listens begins when the broker knows it, however slow it is: earlier events are lost."""
+    """Whoever listens begins when the broker knows it, else it misses some; and answers may take long."""
     monkeypatch.setattr("shared.queue.amqp.subscriptions.READY_TIMEOUT", SOON)
+    monkeypatch.setattr("shared.queue.amqp.publisher.CONFIRM_TIMEOUT", 20.0)
+    monkeypatch.setattr("shared.queue.amqp.link.ASK_TIMEOUT", 20.0)
 
 
 @contextlib.contextmanager

@@ -95,7 +95,7 @@ async def test_a_silent_broker_makes_a_publish_raise_in_time(
 
 
 async def test_a_connection_cut_while_publishing_raises_and_loses_nothing_confirmed(
-    through: str, proxy: TcpProxy, connect_rabbit: ConnectTo
+    through: str, proxy: TcpProxy, connect_rabbit: ConnectTo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue, reader = await connect_rabbit(through), await connect_rabbit()
     confirmed: set[UUID] = set()
@@ -108,6 +108,7 @@ async def test_a_connection_cut_while_publishing_raises_and_loses_nothing_confir
 
     publishing = [asyncio.create_task(publish_many()) for _ in range(20)]
     await eventually(lambda: len(confirmed) >= 100)
+    monkeypatch.setattr(publisher, "CONFIRM_TIMEOUT", 0.5)
     proxy.refusing = True  # else one that meets the next connection goes on
     proxy.cut()
     async with asyncio.timeout(SOON):
