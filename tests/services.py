@@ -25,6 +25,7 @@ from pytest_postgresql.executors import PostgreSQLExecutor
 from pytest_rabbitmq.factories.executor import RabbitMqExecutor
 
 LOOPBACK = "127.0.0.1"
+START_TIME = 150  # seconds; a broker starts in three, and on a busy machine has taken 26
 BROKER_PASSWORD = "kept-out-of-logs"  # not the usual "guest", so that a leak can be seen
 
 # What RabbitMqExecutor does not set: everything that could touch another broker on this machine.
@@ -93,6 +94,7 @@ class PrivateRabbit(RabbitMqExecutor):
             plugin_path=folder,
             node_name=f"linkferry-{port}@localhost",
         )
+        self._timeout = START_TIME  # the executor has a minute
 
     @property
     def envvars(self) -> dict[str, str]:
@@ -145,6 +147,7 @@ class PrivatePostgres(PostgreSQLExecutor):
             unixsocketdir=str(folder),
             logfile=str(folder / "log"),
             startparams="-w",
+            timeout=START_TIME,
             dbname="postgres",
             postgres_options=f"-c listen_addresses={LOOPBACK} -c full_page_writes=off -c max_connections=200",
         )
@@ -152,7 +155,7 @@ class PrivatePostgres(PostgreSQLExecutor):
     def start(self) -> "PrivatePostgres":
         """Returns when it answers: its own tool can be content while it still recovers."""
         super().start()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             try:
                 self.admin().close()
@@ -231,7 +234,7 @@ def start_broker() -> None:
     if server.running():
         return
     server.start()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             server.admin().close()
