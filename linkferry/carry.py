@@ -28,7 +28,7 @@ from shared.link import parse_link
 from shared.lock import GET, lock_holder, worker_lock
 from shared.models import JobState
 from shared.options import MediaFormat, Quality
-from shared.results import JobView, error_view
+from shared.results import ErrorView, JobView, error_view
 from shared.settings import Settings
 from shared.storage import StorageError
 
@@ -43,6 +43,7 @@ FOLLOW_INTERVAL = 0.7
 STOP_TIME = 5.0  # seconds that whoever carries a cancelled job has to let go of it
 CLOSED = "These links answer while 'linkferry up' or 'linkferry web' runs; neither does now."
 
+NOT_UNDERSTOOD = "not_understood"  # a code as those of `shared.errors`, but no job has it
 ON_THE_WAY = {"stage", "progress", "position", "starts_in", "retry_in"}  # no fields of a job that has ended
 
 log = logging.getLogger(__name__)
@@ -232,11 +233,13 @@ def _for_programs(view: JobView) -> dict[str, object]:
 
 def _print_failure(state: JobState, error: CommandError | JobError, job_id: UUID | None) -> None:
     """The same fields as those of a job that came to an end."""
-    code = error.code if isinstance(error, JobError) else Code.INVALID_LINK
-    message = error.message if isinstance(error, JobError) else str(error)
+    if isinstance(error, JobError):
+        told = error_view(error.code, error.message)
+    else:
+        told = ErrorView(code=NOT_UNDERSTOOD, message=str(error), is_passing=False)
     about: dict[str, object] = dict.fromkeys(name for name in JobView.model_fields if name not in ON_THE_WAY)
     about |= {"job_id": job_id and str(job_id), "state": state, "site": "", "artifacts": []}
-    _print_json(about | {"error": error_view(code, message).model_dump()})
+    _print_json(about | {"error": told.model_dump()})
 
 
 def _print_json(value: dict[str, object]) -> None:

@@ -149,10 +149,10 @@ class Settings(BaseSettings):
     lease: float = Field(60, ge=1, description="Seconds of silence after which a worker counts as lost.")
     max_file_size_gb: float = Field(5, gt=0, description="The most one job may fetch, in GB (10^9 bytes).")
     disk_reserve_gb: float = Field(
-        1, gt=0, description="GB (10^9 bytes) that stay free; a worker with less takes no jobs."
+        1, gt=0, description="GB (10^9 bytes), more than 0, that stay free; a worker with less takes no jobs."
     )
     playlist_limit: int = Field(
-        1, ge=0, le=1, description="1: a playlist's first entry, after saying so. 0: refused."
+        1, ge=0, le=1, description="1: a playlist's first entry, and the result says so. 0: refused."
     )
     cookie_file: Path | None = Field(None, description="A Netscape cookie file for sites that want a login.")
     allowed_addresses: CommaSeparated = Field(

@@ -147,6 +147,17 @@ def test_a_refused_link_is_json_too(home: Home) -> None:
     assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
 
 
+@pytest.mark.parametrize("words", [{"subs": "xx"}, {"clip": "foo"}])
+async def test_words_that_are_not_understood_have_a_code_of_their_own(
+    words: dict[str, str], tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    wrong = replace(asked("https://a.example/x", **words), as_json=True)
+    assert await carry.get(Settings(_env_file=None, data_dir=tmp_path), wrong) == carry.FAILED
+    error = json.loads(capfdbinary.readouterr().out)["error"]
+    assert (error["code"], error["is_passing"]) == (carry.NOT_UNDERSTOOD, False)
+    assert next(iter(words.values())) in error["message"]
+
+
 @pytest.mark.slow
 def test_a_failed_job_is_one_sentence_and_exit_1(home: Home, site: MediaSite) -> None:
     done = home.run("get", site.url("/fault/status/404/x.mp4"), "--json")
