@@ -42,6 +42,7 @@ SHOWN = (CaptionFormat.SRT, CaptionFormat.VTT)  # in a player; the others are to
 class Draft:
     """A verified file that is about to be stored. `duration` in seconds, `height` in pixels.
 
+    `height` is the shorter side, which people call a quality by.
     `passages`: a file with what can be searched in of a transcript.
     """
 
@@ -59,23 +60,24 @@ class Draft:
 def media_draft(path: Path, facts: MediaInfo, wanted: MediaFormat, title: str) -> Draft:
     """The video or audio itself; says what it really is, whatever it was called where it came from."""
     video = facts.of(Kind.VIDEO)
+    sides = [side for stream in video[:1] for side in (stream.width, stream.height) if side]
     form = media_format(facts, wanted)
     return Draft(
         kind=ArtifactKind.VIDEO if video else ArtifactKind.AUDIO,
         path=path,
         format=form,
         file_name=safe_file_name(title, form),
-        height=video[0].height if video else None,
+        height=min(sides, default=None),
         duration=facts.duration,
     )
 
 
 def media_format(facts: MediaInfo, wanted: MediaFormat) -> MediaFormat:
-    """What a verified file is: what was asked for, except that webm passes as mkv and sound alone as mp4."""
+    """What a verified file is: what was asked for, but webm passes as mkv, and sound alone as mp4."""
     if wanted is MediaFormat.MKV and facts.container == "webm":
         return MediaFormat.WEBM
     if wanted is MediaFormat.MP4 and not facts.of(Kind.VIDEO):
-        return MediaFormat.M4A
+        return MediaFormat.MP3 if facts.container == "mp3" else MediaFormat.M4A
     return wanted
 
 

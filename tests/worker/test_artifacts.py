@@ -12,7 +12,7 @@ from shared.options import MediaFormat
 from shared.storage import StoredFile
 from tests.worker.media.conftest import media
 from worker.artifacts import Draft, content_type, media_draft, store_all
-from worker.media import MediaInfo
+from worker.media import Kind, MediaInfo, Stream
 
 H264, VP9, AAC, OPUS = "video h264", "video vp9", "audio aac", "audio opus"
 
@@ -24,6 +24,7 @@ H264, VP9, AAC, OPUS = "video h264", "video vp9", "audio aac", "audio opus"
         ("media.0.m4v", media("mp4", H264, AAC), "mp4", "mp4", "video/mp4"),
         ("media.0.mp4", media("mp4", AAC), "m4a", "m4a", "audio/mp4"),
         ("media.0.mp4", media("mp4", AAC), "mp4", "m4a", "audio/mp4"),
+        ("media.0.mp3", media("mp3", "audio mp3"), "mp4", "mp3", "audio/mpeg"),
         ("media.0.php", media("webm", VP9, OPUS), "mkv", "webm", "video/webm"),
         ("media.0.webm", media("webm", OPUS), "webm", "webm", "audio/webm"),
         ("result.mkv", media("mkv", H264, AAC), "mkv", "mkv", "video/x-matroska"),
@@ -35,6 +36,17 @@ def test_a_file_is_called_by_what_it_is(
 ) -> None:
     draft = media_draft(Path(name), facts, MediaFormat(wanted), "Film")
     assert (draft.format, draft.file_name, content_type(draft)) == (form, f"Film.{form}", kind)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "named"),
+    [(1920, 1080, 1080), (1080, 1920, 1080), (None, 480, 480), (None, None, None)],
+)
+def test_a_video_is_called_by_its_shorter_side(
+    width: int | None, height: int | None, named: int | None
+) -> None:
+    facts = media("mp4", streams=(Stream(0, Kind.VIDEO, "h264", width, height),))
+    assert media_draft(Path("media.0.mp4"), facts, MediaFormat.MP4, "Film").height == named
 
 
 class Shelf:

@@ -63,8 +63,8 @@ async def convert(
         on_progress(1.0)
         return inputs[0]
     decision = replace(decision, lead=await _lead(infos, decision))
-    partial = unfinished_result(work_dir, options.format)
-    result = work_dir / f"result.{options.format}"
+    partial = unfinished_result(work_dir, decision.format)
+    result = work_dir / f"result.{decision.format}"
     try:
         partial.unlink(missing_ok=True)
         await _run_ffmpeg(arguments(infos, decision, partial), decision.duration, on_progress, limits)

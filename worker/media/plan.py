@@ -9,6 +9,7 @@ What may be copied into which container without decoding it:
 The rule behind mp4: pictures are copied whenever current browsers and phones can show them, because
 encoding video takes longer than watching it, and 1440p and 2160p often exist as vp9 or av1 only. Sound is
 stricter, because encoding it is nearly free: Opus in mp4 is mute on many phones and in QuickTime.
+Sound without pictures becomes no mp4, but the sound file that people expect: MP3 stays mp3, the rest is m4a.
 """
 
 from collections.abc import Sequence
@@ -40,9 +41,10 @@ ENCODERS = {
     MediaFormat.MP3: {Kind.AUDIO: "libmp3lame"},
     MediaFormat.WAV: {Kind.AUDIO: "pcm_s16le"},
 }
-# The containers that already are what a format promises. WebM is a Matroska profile, so it passes as mkv.
+# The containers that already are what a format promises. WebM is a Matroska profile, so it passes as mkv;
+# MP3 is what an mp4 of nothing but sound may be.
 CONTAINERS = {
-    MediaFormat.MP4: frozenset({"mp4"}),
+    MediaFormat.MP4: frozenset({"mp4", "mp3"}),
     MediaFormat.WEBM: frozenset({"webm"}),
     MediaFormat.MKV: frozenset({"mkv", "webm"}),
     MediaFormat.M4A: frozenset({"mp4"}),
@@ -87,17 +89,16 @@ def plan(inputs: Sequence[MediaInfo], options: Options, keyframe: float | None =
     for info in inputs:
         if not info.whole:
             raise JobError(Code.BROKEN_FILE, f"{info.path.name} ends before its declared size")
-    chosen = _choose(inputs, options.format)
+    wanted = _fitting(inputs, options.format)
+    chosen = _choose(inputs, wanted)
     duration = max((info.duration for info in inputs if info.duration), default=None)
     clip = bounded(options.clip, duration)
     copies_video = clip is None or (keyframe is not None and 0 <= clip.start - keyframe <= PREROLL)
-    tracks = tuple(
-        Track(source, stream, _encoder(stream, options.format, copies_video)) for source, stream in chosen
-    )
+    tracks = tuple(Track(source, stream, _encoder(stream, wanted, copies_video)) for source, stream in chosen)
     copies_all = not any(track.encoder for track in tracks)
     return Plan(
-        is_done=clip is None and copies_all and _is_right(inputs, options.format),
-        format=options.format,
+        is_done=clip is None and copies_all and _is_right(inputs, wanted),
+        format=wanted,
         tracks=tracks,
         start=clip.start if clip else None,
         length=clip.length if clip else None,
@@ -124,6 +125,14 @@ def needs_keyframe(inputs: Sequence[MediaInfo], options: Options) -> tuple[Media
         if stream.kind is Kind.VIDEO and _may_copy(stream, options.format):
             return inputs[source], stream
     return None
+
+
+def _fitting(inputs: Sequence[MediaInfo], wanted: MediaFormat) -> MediaFormat:
+    """What was asked for, except where that is mp4 and there is nothing but sound."""
+    if wanted is not MediaFormat.MP4 or any(info.of(Kind.VIDEO) for info in inputs):
+        return wanted
+    sound = [stream for info in inputs for stream in info.of(Kind.AUDIO)]
+    return MediaFormat.MP3 if sound and sound[0].codec == "mp3" else MediaFormat.M4A
 
 
 def _choose(inputs: Sequence[MediaInfo], wanted: MediaFormat) -> list[tuple[int, Stream]]:

@@ -74,6 +74,7 @@ async def test_becomes_what_was_asked_for(
         ("h264-aac.mkv", "mkv"),
         ("aac.m4a", "m4a"),
         ("tone.mp3", "mp3"),
+        ("tone.mp3", "mp4"),
         ("tone.wav", "wav"),
     ],
 )
@@ -158,7 +159,13 @@ class TestClip:
 
     @pytest.mark.parametrize(
         ("name", "format"),
-        [("h264-aac.mp4", "m4a"), ("vp9-opus.webm", "m4a"), ("tone.mp3", "mp3"), ("h264-aac.mp4", "wav")],
+        [
+            ("h264-aac.mp4", "m4a"),
+            ("vp9-opus.webm", "m4a"),
+            ("tone.mp3", "mp3"),
+            ("tone.mp3", "mp4"),
+            ("h264-aac.mp4", "wav"),
+        ],
     )
     async def test_of_sound_is_exact(
         self, sample: MakeSample, tmp_path: Path, name: str, format: str

@@ -31,6 +31,8 @@ def wanted(format: str, start: float | None = None, end: float = 0.0) -> Options
         ("mp4", (AAC,), "m4a"),
         ("mp4", (AAC, "picture mjpeg"), "m4a"),
         ("mp3", ("audio mp3", "picture mjpeg"), "mp3"),
+        ("mp3", ("audio mp3", "picture mjpeg"), "mp4"),
+        ("mp4", (AAC, "picture mjpeg"), "mp4"),
         ("wav", ("audio pcm_s16le",), "wav"),
     ],
 )
@@ -99,6 +101,17 @@ def test_every_language_of_a_video_is_kept_but_an_audio_format_takes_the_first()
     source = media("mkv", H264, AAC, AAC)
     assert len(plan([source], wanted("mp4")).tracks) == 3
     assert [track.stream.index for track in plan([source], wanted("m4a")).tracks] == [1]
+
+
+@pytest.mark.parametrize(
+    ("codec", "form", "encoder"), [("aac", "m4a", None), ("ac3", "m4a", "aac"), ("mp3", "mp3", None)]
+)
+def test_sound_without_pictures_becomes_a_sound_file_where_mp4_was_asked_for(
+    codec: str, form: str, encoder: str | None
+) -> None:
+    decision = plan([media("flv", f"audio {codec}")], wanted("mp4"))
+    assert decision.format == form
+    assert [track.encoder for track in decision.tracks] == [encoder]
 
 
 class TestClip:
