@@ -53,7 +53,7 @@ async def upgrade(database: Database, revision: str = "head") -> None:
     except (SQLAlchemyError, OSError) as error:
         cause = getattr(error, "orig", None) or error
         raise ConfigError(
-            f"I cannot open the database or change its schema ({cause}). "
+            f"I cannot open the database or change its schema ({str(cause) or 'no answer'}). "
             "Check LINKFERRY_DATABASE_URL and LINKFERRY_DATA_DIR."
         ) from error
 
