@@ -225,7 +225,7 @@ class Attempt:
         means = Means(self.work_dir, patience, open_translation(self._settings), self.reporter, page)
         transcripts = await make_transcripts(fetched.tracks, found, options, means)
         if not options.media and not transcripts.drafts:
-            raise no_captions(options, unheard, is_hidden=found.hides_captions)
+            raise no_captions(options, unheard, found)
         self._is_withheld = not transcripts.is_whole or unheard not in (None, NOBODY, NO_SOUND)
         drafts = transcripts.drafts + [side_draft(path, found.title) for path in fetched.extras]
         if options.media:

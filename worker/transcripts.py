@@ -29,6 +29,8 @@ MOST_NAMED = 3  # languages that one sentence names
 PASSAGES = "passages"  # the file of each transcript that is not stored, but searched in
 WITHHELD = "The site did not hand out its captions just now."
 HIDDEN = "The site has captions, but hides them from programs like me."
+NONE = "This video has no captions."
+ELSEWHERE = "Look for another copy of it."
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,16 @@ async def make_transcripts(
     return Transcripts(drafts, note, tracks is not None and outcome.is_whole and not is_hidden)
 
 
-def no_captions(options: Options, unheard: str | None, *, is_hidden: bool = False) -> JobError:
+def no_captions(options: Options, unheard: str | None, found: Media) -> JobError:
     """No transcript came of a job that was about nothing else; `unheard` says why speech gave none either."""
-    none = HIDDEN if is_hidden else FAILURES[Code.NO_CAPTIONS].sentence
+    none, next_step = FAILURES[Code.NO_CAPTIONS].sentence, None
+    if found.hides_captions:
+        none, next_step = HIDDEN, ELSEWHERE
+    elif not (found.captions or found.automatic_captions):
+        none, next_step = NONE, ELSEWHERE
     sentence = unheard if options.speech else f"{none} {unheard or ''}".strip()
-    return JobError(Code.NO_CAPTIONS, f"of {', '.join(options.languages)}", sentence=sentence)
+    detail = f"of {', '.join(options.languages)}"
+    return JobError(Code.NO_CAPTIONS, detail, sentence=sentence, next_step=next_step)
 
 
 async def passage_rows(

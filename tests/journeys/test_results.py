@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from shared.errors import FAILURES, Code
+from shared.errors import Code
 from shared.models import ArtifactKind, JobState
 from shared.options import CaptionFormat, Clip
 from shared.results import JobView
@@ -20,6 +20,7 @@ from tests.site.server import MediaSite
 from tests.site.speech import SENTENCES
 from worker.child import ChildServer
 from worker.media.probe import Kind, first_frame, inspect
+from worker.transcripts import ELSEWHERE, NONE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -146,7 +147,7 @@ async def test_no_captions_is_the_answer_when_captions_were_the_request(busy_ser
     view = await busy_service.ended(asked)
     assert view.error is not None
     assert view.error.code == Code.NO_CAPTIONS
-    assert (await busy_service.told(asked))["error"].startswith(FAILURES[Code.NO_CAPTIONS].sentence)
+    assert (await busy_service.told(asked))["error"] == f"{NONE} {ELSEWHERE}"
     assert (await busy_service.job(asked.job_id)).failures == 1
 
 

@@ -15,8 +15,11 @@ from worker.artifacts import content_type
 from worker.captions import apart, convert
 from worker.captions.apart import convert_apart
 from worker.child.protocol import CaptionFile, CaptionSource, Chapter, Media
+from worker.speech.listen import NOBODY
 from worker.transcripts import (
+    ELSEWHERE,
     HIDDEN,
+    NONE,
     WITHHELD,
     Means,
     Patience,
@@ -32,6 +35,12 @@ VTT = b"WEBVTT\n\n00:01.000 --> 00:02.000\nAhoy\n\n00:05.000 --> 00:06.000\nFare
 
 def track(language: str, path: Path = Path("x"), form: str = "vtt") -> CaptionFile:
     return CaptionFile(path=str(path), language=language, source=CaptionSource.MANUAL, format=form)
+
+
+def media(**more: object) -> Media:
+    """A video in which nobody wrote or heard a word, but for what `more` says."""
+    about = {"extractor": "x", "media_id": "x", "title": "x"}
+    return Media.model_validate(about | more)
 
 
 class Told:
@@ -77,8 +86,18 @@ def test_captions_that_the_site_hides_from_programs_are_told_apart_from_none() -
     options = Options(languages=("en", "de"))
     assert missing_note(options, [track("en"), track("de")], [], is_hidden=True) is None
     assert missing_note(options, [track("en")], [], is_hidden=True) == HIDDEN
-    error = no_captions(Options(languages=("orig",), media=False), None, is_hidden=True)
-    assert (error.code, error.sentence) == (Code.NO_CAPTIONS, HIDDEN)
+    error = no_captions(Options(languages=("orig",), media=False), None, media(hides_captions=True))
+    assert (error.code, error.message) == (Code.NO_CAPTIONS, f"{HIDDEN} {ELSEWHERE}")
+
+
+@pytest.mark.parametrize("languages", [("all",), ("orig",), ("de",)])
+def test_another_language_is_proposed_only_where_there_is_one(languages: tuple[str, ...]) -> None:
+    options = Options(languages=languages, media=False)
+    assert no_captions(options, None, media()).message == f"{NONE} {ELSEWHERE}"
+    assert no_captions(options, NOBODY, media()).message == f"{NONE} {NOBODY} {ELSEWHERE}"
+    assert no_captions(options, None, media(automatic_captions=("en",))).message.endswith("or 'all'.")
+    heard = options.model_copy(update={"speech": True})
+    assert no_captions(heard, NOBODY, media()).message == f"{NOBODY} {ELSEWHERE}"
 
 
 def test_the_language_to_translate_to_is_asked_of_the_site() -> None:
