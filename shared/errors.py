@@ -108,7 +108,7 @@ FAILURES: dict[Code, Failure] = {
     Code.LIVE: Failure("This stream has not ended yet.", "Send the link again when the recording is up."),
     Code.PLAYLIST: Failure("That link is a playlist.", "Send the link of one video in it."),
     Code.TOO_LARGE: Failure(
-        "This file is larger than I may fetch.", "Ask for a lower quality, audio only, or a clip."
+        "This file is larger than I may fetch.", "Ask for a lower quality, or audio only."
     ),
     Code.NO_CAPTIONS: Failure(
         "This video has no captions in a language you asked for.",
@@ -121,7 +121,7 @@ FAILURES: dict[Code, Failure] = {
         "That clip starts after the video ends.", "Send a clip range inside the video's length."
     ),
     Code.NETWORK: Failure(
-        "I could not reach the site.",
+        "I could not reach the site, or it hung up on me.",
         "Check the link; if it is right, send it again later.",
         Retry.BACKOFF,
     ),
