@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared import jobs, tracing
 from shared.chat.deliver import Deliverer
+from shared.errors import Code
 from shared.jobs import Fence
 from shared.models import Job
 from shared.outbox import Outbox
@@ -145,7 +146,8 @@ class Worker:
                 rests = await jobs.resting(session, {job.site for job in claimed}) if claimed else {}
                 for job in claimed:
                     if job.site in rests:
-                        await jobs.set_aside(session, Fence(job.id, job.attempt), rests[job.site])
+                        why = None if job.error_code else Code.THROTTLED
+                        await jobs.set_aside(session, Fence(job.id, job.attempt), rests[job.site], why)
         except (SQLAlchemyError, OSError) as error:
             log.warning("the database does not take claims: %s", error)
             for ticket in tickets:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from shared.database import db_now, padded, upsert
-from shared.errors import Code, JobError
+from shared.errors import FAILURES, Code, JobError
 from shared.jobs.ending import LAST_CRASH, announce, back_to_queue, count, ended, quarantined
 from shared.jobs.fence import OURS, Fence, fenced
 from shared.jobs.making import answers, enqueue
@@ -258,9 +258,10 @@ async def release(session: AsyncSession, fence: Fence) -> None:
     await enqueue(session, fence.job_id)
 
 
-async def set_aside(session: AsyncSession, fence: Fence, seconds: float) -> None:
+async def set_aside(session: AsyncSession, fence: Fence, seconds: float, why: Code | None = None) -> None:
     """Put a claimed job back for a while, which counts as neither failure nor crash."""
-    await fenced(session, fence, **back_to_queue(db_now(seconds)))
+    told = {"error_code": why, "error_message": FAILURES[why].sentence} if why else {}
+    await fenced(session, fence, **told, **back_to_queue(db_now(seconds)))
 
 
 async def resting(session: AsyncSession, sites: Collection[str]) -> dict[str, float]:

@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from shared import jobs
 from shared.database import db_now
-from shared.errors import FAILURES, Code
+from shared.errors import FAILURES, Code, JobError
 from shared.models import CoolDown, Job, JobState
 from shared.retry import MAX_FAILURES
 from tests.journeys.service import Service, no_process_left, open_service, settings_for
@@ -170,7 +170,8 @@ async def test_a_site_that_asks_for_rest_gets_it_from_every_job(service: Service
     second = await service.ask("/watch/sample", "bob")
     await eventually(lambda: _waits(service, second.job_id))
     assert site.hits("/watch/sample") == 0
-    assert (await service.job(second.job_id)).failures == 0
+    waiting = await service.job(second.job_id)
+    assert (waiting.failures, waiting.error_message) == (0, FAILURES[Code.THROTTLED].sentence)
     await _has_rested(service)
     for asked in (first, second):
         assert (await service.ended(asked)).state is JobState.DONE
@@ -187,7 +188,7 @@ async def test_a_bot_check_lets_the_site_rest(service: Service, scene: str, code
     async with service.parts.database.read() as session:
         assert "127.0.0.1" in await jobs.resting(session, ["127.0.0.1"])
     await service.cancel(asked)
-    assert (await service.told(asked))["error"] == "Cancelled."
+    assert (await service.told(asked))["error"] == JobError(Code.CANCELLED).message
 
 
 async def test_a_child_that_crashes_three_times_is_quarantined_and_nobody_else_suffers(
