@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared import deliveries, jobs, tracing
 from shared.chat.port import ChatMoved, MessageClient, MessageGone, Throttled
 from shared.database import Database
-from shared.errors import FAILURES, Code
+from shared.errors import Code, JobError
 from shared.models import Job, JobState, Request
 from shared.results import JobView, Results, error_view
 from shared.telemetry import log_context
@@ -181,5 +181,5 @@ def _unfinished(view: JobView) -> JobView:
 
 def _left(view: JobView) -> JobView:
     """What somebody sees who changed their mind, while the job may go on for others."""
-    told = error_view(Code.CANCELLED, FAILURES[Code.CANCELLED].sentence)
+    told = error_view(Code.CANCELLED, JobError(Code.CANCELLED).message)
     return view.model_copy(update={"state": JobState.CANCELLED, "error": told, **_NOTHING})

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from shared.database import db_now, padded
-from shared.errors import FAILURES, Code, JobError
+from shared.errors import Code, JobError
 from shared.metrics import JOBS_ENDED
 from shared.models import PULLED, Delivery, Job, JobState, Request, table
 from shared.retry import MAX_CRASHES
@@ -74,11 +74,13 @@ def back_to_queue(run_after: db_now | None) -> dict[str, Any]:
 
 def cancelled() -> dict[str, Any]:
     """Columns of a job that somebody cancelled."""
-    told = {"error_code": Code.CANCELLED, "error_message": FAILURES[Code.CANCELLED].sentence}
-    return {"state": JobState.CANCELLED, **told, **ended()}
+    return {"state": JobState.CANCELLED, **_told(JobError(Code.CANCELLED)), **ended()}
 
 
 def quarantined() -> dict[str, Any]:
     """Columns of a job that brought down too many workers."""
-    error = JobError(Code.CRASHED)
-    return {"state": JobState.FAILED, "error_code": error.code, "error_message": error.message, **ended()}
+    return {"state": JobState.FAILED, **_told(JobError(Code.CRASHED)), **ended()}
+
+
+def _told(error: JobError) -> dict[str, Any]:
+    return {"error_code": error.code, "error_message": error.message}

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bots.intake import Submitted
+from shared.errors import Code, JobError
 from shared.models import JobState
 from tests.journeys.service import Service, job_processes, no_process_left, open_service, settings_for, slowly
 from tests.site.server import MediaSite
@@ -12,6 +13,8 @@ from tests.waiting import eventually
 from worker.child import ChildServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+CANCELLED = JobError(Code.CANCELLED).message
 
 
 async def test_a_queued_job_that_is_cancelled_never_starts(
@@ -24,7 +27,7 @@ async def test_a_queued_job_that_is_cancelled_never_starts(
         await eventually(lambda: _started(service, running))
         waiting = await service.ask("/watch/sample", "bob")
         await service.cancel(waiting)
-        assert (await service.told(waiting))["error"] == "Cancelled."
+        assert (await service.told(waiting))["error"] == CANCELLED
         await service.cancel(running)
         await service.told(running)
         job = await service.job(waiting.job_id)
@@ -68,7 +71,7 @@ async def test_one_of_two_askers_leaves_and_the_other_is_served(service: Service
     assert view.state is JobState.DONE
     assert (await service.told(second))["state"] == "done"
     assert (await service.request(first)).cancelled
-    assert (await service.told(first))["error"] == "Cancelled."
+    assert (await service.told(first))["error"] == CANCELLED
 
 
 @pytest.mark.slow
@@ -77,13 +80,13 @@ async def test_whoever_asks_after_a_cancel_gets_the_file(service: Service) -> No
     await eventually(lambda: _started(service, first))
     await service.cancel(first)
     assert (await service.get("/watch/sample?latency=1", "bob")).state is JobState.DONE
-    assert (await service.told(first))["error"] == "Cancelled."
+    assert (await service.told(first))["error"] == CANCELLED
 
 
 async def _cancel_and_see(service: Service, asked: Submitted) -> None:
     await service.cancel(asked)
     result = await service.told(asked)
-    assert (result["state"], result["error"], result["artifacts"]) == ("cancelled", "Cancelled.", [])
+    assert (result["state"], result["error"], result["artifacts"]) == ("cancelled", CANCELLED, [])
     await eventually(no_process_left)
     assert (await service.job(asked.job_id)).state is JobState.CANCELLED
     await eventually(lambda: service.is_tidy(asked))

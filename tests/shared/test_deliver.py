@@ -15,6 +15,7 @@ from shared import deliveries
 from shared.chat.deliver import Deliverer
 from shared.chat.port import ChatMoved, Throttled
 from shared.database import Database, db_now
+from shared.errors import Code, JobError
 from shared.ids import new_id
 from shared.jobs import Fence
 from shared.links import Links
@@ -208,7 +209,7 @@ async def test_whoever_left_a_job_is_told_that_and_not_its_result(post: Post) ->
     async with post.database.write() as session:  # as it would be had they left before the end
         await session.execute(update(Request).where(Request.id == left).values(cancelled=True))
     await post.deliver_all()
-    assert [result["error"] for result in post.chat.results(left)] == ["Cancelled."]
+    assert [result["error"] for result in post.chat.results(left)] == [JobError(Code.CANCELLED).message]
     assert [result["state"] for result in post.chat.results(stayed)] == ["done"]
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from linkferry.compose import open_parts
 from shared import jobs
 from shared.database import Database
-from shared.errors import Code
+from shared.errors import Code, JobError
 from shared.models import Artifact, Delivery, Job, JobState, Request
 from shared.outbox import Outbox
 from shared.queue import EmbeddedQueue
@@ -85,7 +85,7 @@ async def test_a_job_taken_over_here_can_still_be_cancelled(service: Service) ->
 
     await eventually(is_taken_over)
     await service.cancel(asked)
-    assert (await service.told(asked))["error"] == "Cancelled."
+    assert (await service.told(asked))["error"] == JobError(Code.CANCELLED).message
 
 
 @dataclass
