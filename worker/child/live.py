@@ -13,14 +13,14 @@ from yt_dlp.extractor.common import InfoExtractor
 from shared.errors import Code, JobError
 
 _NOT_ENDED = frozenset({"is_live", "is_upcoming"})
-_GOES_ON = "linkferry_goes_on"  # our mark on a format
+GOES_ON = "linkferry_goes_on"  # our mark on a format
 
 
 def check(info: dict[str, Any]) -> None:
     """Raise JobError(LIVE) for what the extractor calls live, or nobody but its DASH manifest does."""
     if info.get("live_status") in _NOT_ENDED or info.get("is_live"):
         raise JobError(Code.LIVE, str(info.get("live_status")))
-    if _is_unsaid(info) and any(item.get(_GOES_ON) for item in info.get("formats") or ()):
+    if _is_unsaid(info) and any(item.get(GOES_ON) for item in info.get("formats") or ()):
         raise JobError(Code.LIVE, "a dynamic DASH manifest")
 
 
@@ -32,7 +32,7 @@ def install() -> None:
     def marked(extractor: Any, document: Any, *rest: Any, **more: Any) -> Iterator[dict[str, Any]]:
         for period in parse(extractor, document, *rest, **more):
             for item in period["formats"]:
-                item[_GOES_ON] = document.get("type") == "dynamic"
+                item[GOES_ON] = document.get("type") == "dynamic"
             yield period
 
     def checked(manifest: str, info: dict[str, Any], *rest: Any) -> bool:
