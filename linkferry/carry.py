@@ -25,12 +25,12 @@ from shared.beside import beside
 from shared.errors import Code, CommandError, ConfigError, JobError
 from shared.ids import new_id
 from shared.link import parse_link
-from shared.lock import GET, lock_holder, worker_lock
 from shared.models import JobState
 from shared.options import MediaFormat, Quality
 from shared.results import ErrorView, JobView, error_view
 from shared.settings import Settings
 from shared.storage import StorageError
+from shared.worker_lock import GET, lock_holder, worker_lock
 
 FAILED = 1
 CANCELLED = 130

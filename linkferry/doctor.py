@@ -21,11 +21,11 @@ from shared.checks import ANSWER_TIME, Finding
 from shared.database import Database
 from shared.errors import ConfigError
 from shared.load import Load
-from shared.lock import worker_lock
 from shared.queue import QueueUnavailable, open_queue
 from shared.settings import Settings, variables
 from shared.storage import StorageError
 from shared.words import time_words
+from shared.worker_lock import worker_lock
 from worker.speech.listen import NOT_INSTALLED, Speech
 
 S3_TIME = 15  # seconds; it is asked again when a request fails

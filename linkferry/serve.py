@@ -21,9 +21,9 @@ from shared.beside import beside
 from shared.chat import MessageClient
 from shared.errors import ConfigError
 from shared.health import NEEDS
-from shared.lock import GET, lock_holder, worker_lock
 from shared.monitor import Monitor
 from shared.settings import Settings
+from shared.worker_lock import GET, lock_holder, worker_lock
 from worker.room import make_room
 
 log = logging.getLogger(__name__)

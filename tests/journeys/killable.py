@@ -15,10 +15,10 @@ import worker.attempt
 import worker.janitor
 import worker.supervise
 from linkferry.compose import open_parts, running_worker
-from shared.lock import worker_lock
 from shared.queue import EmbeddedQueue
 from shared.settings import Settings
 from shared.telemetry import set_up_logging
+from shared.worker_lock import worker_lock
 from tests.journeys.chat import PLATFORM, RecordingChat
 from worker.progress import Reporter
 from worker.service import Worker

@@ -17,10 +17,10 @@ from linkferry import carry
 from linkferry.carry import Asked, read
 from linkferry.cli import SUBS
 from shared.errors import Code, CommandError, JobError
-from shared.lock import worker_lock
 from shared.options import Clip, MediaFormat, Quality
 from shared.results import ErrorView, JobView
 from shared.settings import Settings
+from shared.worker_lock import worker_lock
 from tests.linkferry.conftest import Home, finish
 from tests.site.server import MediaSite
 from tests.waiting import until
