@@ -41,9 +41,6 @@ disk_free_limit.absolute = 1MB
 RABBIT_ERLANG = "+S 1:1 +sbwt none -kernel inet_dist_use_interface {127,0,0,1}"
 
 
-_held: list[socket.socket] = []
-
-
 def free_port() -> int:
     """A port that nobody listens on, and that nobody else is given before a server of ours takes it.
 
@@ -52,8 +49,8 @@ def free_port() -> int:
     holder = socket.socket()
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     holder.bind((LOOPBACK, 0))
-    _held.append(holder)
     port: int = holder.getsockname()[1]
+    holder.detach()  # so nothing closes it
     return port
 
 

@@ -144,11 +144,12 @@ async def test_a_program_that_nobody_waits_for_any_longer_is_ended(
     silent: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checks, "ANSWER_TIME", 600)
+    before = threading.enumerate()
     asking = asyncio.create_task(checks.program("ffmpeg"))
     await eventually(silent.exists)
     asking.cancel()
     await asyncio.wait([asking])
-    reaping = [thread for thread in threading.enumerate() if "waitpid" in thread.name]
+    reaping = [each for each in threading.enumerate() if "waitpid" in each.name and each not in before]
     await eventually(lambda: not psutil.pid_exists(int(silent.read_text())))
     await eventually(lambda: not any(thread.is_alive() for thread in reaping))
 
