@@ -30,7 +30,7 @@ chaos: ## break everything while requests come in, and count; JOBS=500 runs long
 
 check: lint ## formatter, linter, types, layers and the fast tests, in less than a minute
 	@scripts/setup.sh test
-	@$(PYTEST) -n 2 -q -m "not slow"
+	@$(PYTEST) -n 3 -q -m "not slow"
 
 lint: ## formatter, linter, types and layers
 	@scripts/setup.sh check

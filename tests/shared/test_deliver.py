@@ -175,6 +175,7 @@ async def test_an_edit_whose_answer_was_lost_shows_the_same_once_more(post: Post
     assert len(post.chat.results(request)) == 1
 
 
+@pytest.mark.slow
 async def test_a_chat_that_never_answers_holds_up_nobody_else(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:

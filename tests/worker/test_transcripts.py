@@ -131,6 +131,7 @@ async def test_a_conversion_apart_gives_what_one_here_gives(tmp_path: Path) -> N
     assert "Arrival" in here["txt"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", ["memory", "time"])
 async def test_a_file_that_takes_too_much_ends_only_its_own_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
@@ -200,6 +201,7 @@ async def test_what_is_searched_in_is_kept_once_for_each_track(tmp_path: Path) -
     assert row["cues"] == ((1.0, "Ahoy"), (5.0, "Farewell"))
 
 
+@pytest.mark.slow
 async def test_tracks_made_to_take_long_do_not_take_all_the_time(tmp_path: Path) -> None:
     long = automatic_vtt(60_000)
     for number in range(3):

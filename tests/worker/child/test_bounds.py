@@ -110,6 +110,7 @@ def test_what_no_real_video_has_is_refused(info: dict[str, Any]) -> None:
     assert abort.value.code is Code.TOO_LARGE
 
 
+@pytest.mark.slow
 def test_a_process_meets_its_limit_as_a_memory_error() -> None:
     code = """
 from worker.child import bounds

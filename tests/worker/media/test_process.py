@@ -15,6 +15,8 @@ from shared.errors import Code, ConfigError, JobError
 from tests.waiting import eventually
 from worker.media import process
 
+pytestmark = pytest.mark.slow  # it starts programs
+
 PRINT_LIMIT = "import resource; print(resource.getrlimit(resource.RLIMIT_DATA)[0])"
 
 
