@@ -26,6 +26,7 @@ TOLERANCE = 2.0  # seconds, or the share below of the duration, whichever is mor
 TOLERANCE_SHARE = 0.03
 LATE = 0.5  # seconds by which the pictures of a clip may begin late
 LATE_PICTURES = 2  # the same for slides: so many the source may have until then
+ENOUGH = 60.0  # seconds of pictures to list: ffprobe may say only so much
 NO_PICTURES = "There are no pictures in that part of the video."
 
 
@@ -39,10 +40,10 @@ async def verify(
     """Look at a finished file and insist that it is right; returns what it is.
 
     `stated_duration` is the length of the whole source in seconds as the site tells it, before any clip;
-    `sources` are the files it was made of, none when it was downloaded as it is. `kinds` were promised:
-    the result must have one stream of each, and of each kind its sources have (an audio format needs sound
-    only). Raises JobError: BROKEN_FILE with the reason in `detail`, CLIP_OUTSIDE for a clip from where the
-    sources have no pictures.
+    `sources` are the files it was made of, none or itself when it was downloaded as it is. `kinds` were
+    promised: the result must have one stream of each, and of each kind its sources have (an audio format
+    needs sound only). Raises JobError: BROKEN_FILE with the reason in `detail`, CLIP_OUTSIDE for a clip from
+    where the sources have no pictures.
     """
     try:
         return await _verified(path, options, stated_duration, kinds, sources)
@@ -64,7 +65,7 @@ async def _verified(
         first = await first_frame(info)
         info = info if first is None else replace(info, decoded=(first, *info.decoded))
     made_of = await inspect_all(sources) if sources else [info]
-    if options.clip:
+    if options.clip and path not in sources:
         await _check_pictures(info, options.clip, made_of)
     had = {kind for kind in (Kind.VIDEO, Kind.AUDIO) if any(source.of(kind) for source in made_of)}
     check(info, options, believable(stated_duration, made_of), had.union(kinds))
@@ -89,7 +90,8 @@ async def _have_pictures(sources: Sequence[Path], options: Options) -> bool:
 
 
 async def _pictures(sources: Sequence[MediaInfo], start: float, end: float) -> int:
-    """How many pictures there are from one time up to another, in seconds."""
+    """How many pictures there are from one time up to another, in seconds; the first minute tells enough."""
+    end = min(end, start + ENOUGH)
     every = [(source, stream) for source in sources for stream in source.of(Kind.VIDEO)[:1]]
     return sum([len(await packets_between(source, stream, start, end)) for source, stream in every])
 

@@ -34,6 +34,7 @@ RECIPES = {
     "odd.mkv": ("", "-vf crop=159:89 -c:v ffv1 -c:a flac -t 2"),
     "late.mp4": ("h264-aac.mp4", "-c copy"),
     "h264-aac.mkv": ("h264-aac.mp4", "-c copy"),
+    "from-100.mkv": ("h264-aac.mp4", "-c copy -output_ts_offset 100"),
     "h264-aac.mov": ("h264-aac.mp4", "-c copy"),
     "h264-aac.flv": ("h264-aac.mp4", "-c copy"),
     "really-ts.mp4": ("h264-aac.mp4", "-c copy -f mpegts"),

@@ -119,6 +119,22 @@ async def test_a_clip_whose_pictures_begin_late_although_those_of_its_source_do_
     assert caught.value.code is Code.BROKEN_FILE
 
 
+async def test_a_clip_of_everything_may_begin_at_any_timestamp(sample: MakeSample, tmp_path: Path) -> None:
+    source, options = sample("from-100.mkv"), Options(format=MediaFormat.MKV, clip=Clip(start=0, end=1000))
+    assert await convert([source], tmp_path, options, lambda _: None) == source
+    assert (await verify(source, options, DURATION, sources=[source])).start_time == pytest.approx(100, abs=1)
+
+
+async def test_a_broken_clip_of_many_pictures_keeps_its_reason(
+    sample: MakeSample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "_MAX_OUTPUT", 100_000)  # a minute has 40,000 bytes to say, an hour too much
+    options = Options(format=MediaFormat.MP4, clip=Clip(start=0, end=1200))
+    with pytest.raises(JobError, match="instead of 1200") as caught:
+        await verify(sample("h264-aac.mp4"), options, 1206, sources=[sample("long.mp4")])
+    assert caught.value.code is Code.BROKEN_FILE
+
+
 async def test_another_container_than_asked_for(sample: MakeSample) -> None:
     assert "it is mpegts, not mp4" in await fault(sample("really-ts.mp4"), "mp4")
 
