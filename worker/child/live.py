@@ -11,17 +11,26 @@ from yt_dlp.downloader.hls import HlsFD
 from yt_dlp.extractor.common import InfoExtractor
 
 from shared.errors import Code, JobError
+from worker.child import formats
 
 _NOT_ENDED = frozenset({"is_live", "is_upcoming"})
 GOES_ON = "linkferry_goes_on"  # our mark on a format
 
 
 def check(info: dict[str, Any]) -> None:
-    """Raise JobError(LIVE) for what the extractor calls live, or nobody but its DASH manifest does."""
+    """Raise JobError(LIVE) for what the extractor calls live.
+
+    Where it says nothing, formats of DASH manifests that go on are left out; the same when no others can be
+    fetched.
+    """
     if info.get("live_status") in _NOT_ENDED or info.get("is_live"):
         raise JobError(Code.LIVE, str(info.get("live_status")))
-    if _is_unsaid(info) and any(item.get(GOES_ON) for item in info.get("formats") or ()):
-        raise JobError(Code.LIVE, "a dynamic DASH manifest")
+    offered = info.get("formats") or ()
+    whole = [item for item in offered if not item.get(GOES_ON)]
+    if _is_unsaid(info) and len(whole) < len(offered):
+        if not formats.usable(whole):
+            raise JobError(Code.LIVE, "a dynamic DASH manifest")
+        info["formats"] = whole
 
 
 def install() -> None:

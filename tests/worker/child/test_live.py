@@ -26,11 +26,19 @@ def test_a_playlist_goes_on_until_it_says_that_it_ended(playlist: str, goes_on: 
     assert live.goes_on(playlist) is goes_on
 
 
-DYNAMIC = {"formats": [{"format_id": "1"}, {"format_id": "2", live.GOES_ON: True}]}
+WHOLE = {"format_id": "1", "url": "https://a.example/1.mp4"}
+DYNAMIC = {"format_id": "2", "url": "https://a.example/2.mpd", live.GOES_ON: True}
 
 
 @pytest.mark.parametrize(
-    "info", [DYNAMIC, {"live_status": "is_live"}, {"live_status": "is_upcoming"}, {"is_live": True}]
+    "info",
+    [
+        {"formats": [DYNAMIC]},
+        {"formats": [WHOLE | {"has_drm": True}, DYNAMIC]},
+        {"live_status": "is_live"},
+        {"live_status": "is_upcoming"},
+        {"is_live": True},
+    ],
 )
 def test_what_goes_on_is_refused(info: dict[str, Any]) -> None:
     with pytest.raises(JobError) as refused:
@@ -42,10 +50,18 @@ def test_what_goes_on_is_refused(info: dict[str, Any]) -> None:
     "info",
     [
         {},
-        {"formats": [{live.GOES_ON: False}]},
-        DYNAMIC | {"live_status": "was_live"},
-        DYNAMIC | {"is_live": False},
+        {"formats": [WHOLE | {live.GOES_ON: False}]},
+        {"formats": [DYNAMIC], "live_status": "was_live"},
+        {"formats": [DYNAMIC], "is_live": False},
     ],
 )
 def test_an_extractor_that_knows_of_the_end_is_believed(info: dict[str, Any]) -> None:
+    before = dict(info)
     live.check(info)
+    assert info == before
+
+
+def test_a_manifest_that_goes_on_leaves_what_is_whole() -> None:
+    info = {"formats": [DYNAMIC, WHOLE]}
+    live.check(info)
+    assert info == {"formats": [WHOLE]}
