@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import and_, delete, select, update
+from sqlalchemy import and_, case, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import db_now
@@ -39,8 +39,10 @@ async def requeue_expired(session: AsyncSession, *, everything: bool = False) ->
 
 
 async def requeue_due(session: AsyncSession) -> list[UUID]:
-    """Bring back queued jobs whose waiting time is over."""
-    due = update(Job).where(Job.state == JobState.QUEUED, Job.run_after <= db_now()).values(run_after=None)
+    """Bring back queued jobs whose waiting time is over, and forget why, unless for a failure."""
+    due = update(Job).where(Job.state == JobState.QUEUED, Job.run_after <= db_now())
+    columns = (Job.error_code, Job.error_message)
+    due = due.values({column: case((Job.failures > 0, column)) for column in columns} | {Job.run_after: None})
     back = await changed(session, due)
     await enqueue(session, *back)
     return [*back]

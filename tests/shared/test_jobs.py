@@ -114,6 +114,22 @@ async def test_crashes_and_failures_are_counted_apart(database: Database) -> Non
     assert (job.failures, job.crashes) == (1, 1)
 
 
+async def test_why_a_job_that_never_failed_had_to_wait_is_not_told_any_longer(database: Database) -> None:
+    job_id = await make_job(database)
+    for expected in (None, Code.NETWORK):
+        fence = await claim(database)
+        async with database.write() as session:
+            if expected:
+                await jobs.fail(session, fence, JobError(expected), Verdict(0), "a.example")
+            else:
+                await jobs.set_aside(session, fence, 0, Code.THROTTLED)
+        assert (await load(database, job_id)).error_code is (expected or Code.THROTTLED)
+        async with database.write() as session:
+            assert await jobs.requeue_due(session) == [job_id]
+        job = await load(database, job_id)
+        assert (job.error_code, job.error_message is None) == (expected, expected is None)
+
+
 async def test_a_retry_waits_its_time(database: Database) -> None:
     await make_job(database)
     fence = await claim(database)
