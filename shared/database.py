@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 from sqlalchemy import BindParameter, DateTime, Dialect, Float, Table, event, literal, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidatePoolError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
@@ -31,6 +32,7 @@ V = TypeVar("V")
 READ_ONLY = "linkferry_read_only"
 STATEMENTS = 256  # that a connection to PostgreSQL keeps prepared: more than there are on the path of a job
 PATIENCE = 30.0  # seconds in which PostgreSQL has to be done with a transaction; a silent one never is
+LEAST_PATIENCE = 5.0  # of that, in the last try before a deadline: less would only be told as a silence
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -125,11 +127,12 @@ class Database:
         )
         self._reading = self.engine.execution_options(**{READ_ONLY: True})
         self._writer = asyncio.Lock()
-        self._fell_silent = False  # so the other connections are dead, too, and none of them tells
+        self._silent_since = 0.0  # connections opened before are dead, too, and none of them tells
         if self.is_sqlite:
             event.listen(self.engine.sync_engine, "connect", _configure_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
         else:
+            event.listen(self.engine.sync_engine, "connect", _note_time)
             event.listen(self.engine.sync_engine, "checkout", self._connect_anew)
 
     def _connect_sqlite(self) -> sqlite_driver.Connection:
@@ -153,14 +156,15 @@ class Database:
             yield session
 
     async def write_surely(self, step: Callable[[AsyncSession], Awaitable[T]], patience: float) -> T:
-        """`write`, again and again while the database is away, for at most `patience` seconds; 0 is once.
+        """`write`, again and again while the database is away; 0 is once.
 
+        No try begins later than after `patience` seconds, and the last one has its time, too.
         A step may run twice when the answer to its commit was lost, so it must be one that a fence guards.
         """
         deadline = time.monotonic() + patience
         pause = 0.1
         while True:
-            left = deadline - time.monotonic() if patience else inf
+            left = max(deadline - time.monotonic(), LEAST_PATIENCE) if patience else inf
             try:
                 async with self.write(left) as session:
                     return await step(session)
@@ -173,22 +177,27 @@ class Database:
 
     @asynccontextmanager
     async def _session(self, engine: AsyncEngine, patience: float = inf) -> AsyncIterator[AsyncSession]:
+        begun = time.monotonic()
         patience = min(patience, PATIENCE)  # and a moment: what is given up is closed, too
         try:
             async with asyncio.timeout(None if self.is_sqlite else patience) as limit:
                 async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
-                    yield session
+                    try:
+                        yield session
+                    except asyncio.CancelledError:
+                        if limit.expired():  # while it waited for something else: nothing bounds a rollback
+                            await session.invalidate()
+                        raise
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            self._fell_silent = True
+            self._silent_since = max(self._silent_since, begun)
             raise TimeoutError(f"the database did not answer within {patience:.1f} s") from error
 
-    def _connect_anew(self, *_: object) -> None:
-        """Before a connection is used: after a silence, all that were opened before it are given up."""
-        if self._fell_silent:
-            self._fell_silent = False
-            raise InvalidatePoolError
+    def _connect_anew(self, _: DBAPIConnection, entry: ConnectionPoolEntry, *__: object) -> None:
+        """Before a connection is used: one that was opened before a silence is given up."""
+        if entry.info["opened"] < self._silent_since:
+            raise DisconnectionError
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
@@ -207,6 +216,10 @@ def _postgresql() -> dict[str, Any]:
     return {
         "connect_args": {"prepared_statement_cache_size": STATEMENTS, "connection_class": Connection},
     }
+
+
+def _note_time(_: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    entry.info["opened"] = time.monotonic()
 
 
 def _configure_sqlite(connection: DBAPIConnection, _: object) -> None:

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
+from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.util import await_only
 
 import shared.database
 import shared.postgresql
@@ -69,24 +71,46 @@ async def test_a_silence_is_told_in_words(database: Database, proxy: TcpProxy, k
             await ask(session)
 
 
-@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("ending", ["well", "badly", "late"])
 @pytest.mark.parametrize("kind", ["read", "write"])
 async def test_a_silence_before_the_end_of_a_transaction_is_told_too(
-    database: Database, proxy: TcpProxy, kind: str, fails: bool
+    database: Database, proxy: TcpProxy, kind: str, ending: str
 ) -> None:
     with nobody_waits_long(), pytest.raises(OSError, match="did not answer"):
         async with asyncio.timeout(BOUND), getattr(database, kind)() as session:
             await ask(session)
             proxy.freeze()
-            if fails:
+            if ending == "badly":
                 raise ValueError
+            if ending == "late":
+                await asyncio.Event().wait()
 
 
-async def test_patience_is_kept(database: Database, proxy: TcpProxy) -> None:
+async def test_patience_is_kept(database: Database, proxy: TcpProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared.database, "LEAST_PATIENCE", 0)
     proxy.freeze()
     with pytest.raises(OSError, match=f"did not answer within {SOON}"):
         async with asyncio.timeout(BOUND):
             await database.write_surely(ask, patience=SOON)
+
+
+async def test_the_last_try_has_its_time_too(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong in it is told, then, and nobody takes the database for silent."""
+    monkeypatch.setattr(shared.database, "LEAST_PATIENCE", BOUND)
+    now = 100.0
+    monkeypatch.setattr(shared.database, "time", SimpleNamespace(monotonic=lambda: now))
+    tries = 0
+
+    async def step(session: AsyncSession) -> None:
+        nonlocal now, tries
+        tries += 1
+        await session.execute(text("SELECT pg_sleep(0.3)"))
+        now += 9.875
+        raise OSError("the real cause")
+
+    with pytest.raises(OSError, match="the real cause"):
+        await database.write_surely(step, patience=10)
+    assert tries == 2
 
 
 async def test_a_single_try_has_its_time(database: Database) -> None:
@@ -114,6 +138,31 @@ async def test_after_a_silence_no_connection_of_before_is_used(database: Databas
         await used(database)
     proxy.thaw()
     assert old.isdisjoint(await used(database, 3))
+
+
+async def test_a_connection_stays_when_a_transaction_begun_before_it_ends_in_silence(
+    database: Database,
+) -> None:
+    """After a failover one is opened while others still give up; it is refused no more than once."""
+
+    async def fall_silent() -> None:
+        with suppress(OSError):
+            async with database.write(SOON):
+                await asyncio.Event().wait()
+
+    await fall_silent()
+    another = asyncio.create_task(fall_silent())
+    await asyncio.sleep(0)
+    opened = []
+
+    @event.listens_for(database.engine.sync_engine, "connect")
+    def while_it_is_opened(*_: object) -> None:
+        opened.append(1)
+        await_only(another)
+
+    async with asyncio.timeout(BOUND):
+        assert await used(database) == await used(database)
+    assert len(opened) == 1
 
 
 async def test_whoever_gives_up_sooner_spoils_only_the_own_connection(
