@@ -158,12 +158,16 @@ class Intake:
 
 
 async def cancel(database: Database, queue: Queue, job_id: UUID, request_id: UUID | None = None) -> None:
-    """Cancel one request, and its job when nobody else waits for it; None cancels the job for everybody."""
-    async with database.write() as session:
-        if request_id is not None and not await jobs.leave(session, request_id):
-            return
-        job = await jobs.get(session, job_id)
-        if job is None:
-            return
-        await jobs.cancel(session, job.id)
+    """Cancel one request, and its job when nobody else waits for it; None cancels the job for everybody.
+
+    Raises JobError(DISK_FULL) when the database has no room to note it.
+    """
+    with storing():
+        async with database.write() as session:
+            if request_id is not None and not await jobs.leave(session, request_id):
+                return
+            job = await jobs.get(session, job_id)
+            if job is None:
+                return
+            await jobs.cancel(session, job.id)
     await queue.publish_cancel(job.id)

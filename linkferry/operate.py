@@ -13,7 +13,7 @@ from bots.intake import cancel
 from bots.terminal import plain
 from linkferry.compose import Parts, open_parts
 from shared import jobs
-from shared.errors import ConfigError
+from shared.errors import ConfigError, JobError
 from shared.models import Job, JobState
 from shared.queue import QueueUnavailable
 from shared.settings import Settings
@@ -90,7 +90,10 @@ async def cancel_job(settings: Settings, job_id: UUID) -> int:
             return unknown(job_id)
         if not view.state.is_active:
             return refuse(f"It has ended already: {view.state}.")
-        await cancel(parts.database, parts.queue, view.job_id)
+        try:
+            await cancel(parts.database, parts.queue, view.job_id)
+        except JobError as error:
+            return refuse(error.message)
     typer.echo("Cancelled.")
     return 0
 

@@ -106,7 +106,10 @@ async def revoke(settings: Settings, job_id: UUID) -> int:
         if view is None:
             return unknown(job_id)
         if view.state.is_active:
-            await cancel(parts.database, parts.queue, view.job_id)
+            try:
+                await cancel(parts.database, parts.queue, view.job_id)
+            except JobError as error:
+                return refuse(error.message)
             typer.echo("The job had not ended; it is cancelled.")
         async with parts.database.write() as session:
             revoked = await jobs.revoke(session, view.job_id)

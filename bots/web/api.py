@@ -83,11 +83,12 @@ def api_router(
         status_507="There is no room left to store a request.",
     )
     not_there = problems(status_404=NO_SUCH_JOB)
+    not_stopped = problems(status_404=NO_SUCH_JOB, status_507="There is no room left to note it.")
     get, post = router.add_api_route, partial(router.add_api_route, methods=["POST"], status_code=202)
     post("/requests", api.ask, summary="Ask for a link", responses=refused, tags=["requests"])
     get("/search", api.search, summary="Search in what was fetched", responses=problems(), tags=["search"])
     get("/jobs/{job_id}", api.look, summary="Look at a job", responses=not_there, tags=["jobs"])
-    post("/jobs/{job_id}/cancel", api.stop, summary="Cancel a job", responses=not_there, tags=["jobs"])
+    post("/jobs/{job_id}/cancel", api.stop, summary="Cancel a job", responses=not_stopped, tags=["jobs"])
     router.add_api_websocket_route("/jobs/{job_id}/events", api.events)
     return router
 
@@ -166,7 +167,10 @@ class _Api:
         A running job stops within moments; the answer shows it as it is now.
         """
         view = await self._found(job_id)
-        await cancel(self._database, self._queue, view.job_id)
+        try:
+            await cancel(self._database, self._queue, view.job_id)
+        except JobError as error:
+            raise HTTPException(507, error.message) from error
         return await self._found(job_id)
 
     async def events(self, socket: WebSocket, job_id: UUID) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from shared.database import Database
 
-_SQLITE = ("INSERT ON requests", "UPDATE ON requests", "INSERT ON chat_settings")
+_SQLITE = ("INSERT ON requests", "UPDATE ON requests", "UPDATE ON jobs", "INSERT ON chat_settings")
 
 
 @asynccontextmanager
@@ -36,7 +36,7 @@ async def has_no_room(database: Database) -> AsyncIterator[None]:
             "$$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = 'disk_full'; END $$",
             *(
                 f"CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON {table} EXECUTE FUNCTION full_disk()"
-                for table in ("requests", "chat_settings")
+                for table in ("requests", "jobs", "chat_settings")
             ),
         ]
         end = ["DROP FUNCTION full_disk CASCADE"]

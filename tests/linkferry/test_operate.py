@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, update
 
-from linkferry import doctor, operate
+from linkferry import doctor, operate, storage
 from shared import jobs, presence
 from shared.database import Database, db_now
 from shared.errors import Code, ConfigError, JobError
@@ -21,8 +21,9 @@ from shared.queue.amqp import link, publisher
 from shared.queue.amqp.topology import JOBS
 from shared.retry import MAX_CRASHES, Verdict
 from shared.settings import Settings
-from tests.services import PrivateRabbit, free_port, postgres, rabbit
-from tests.shared.conftest import claim, connect, load, make_job, make_request
+from tests.bots.room import has_no_room
+from tests.services import PrivatePostgres, PrivateRabbit, free_port, postgres, rabbit
+from tests.shared.conftest import claim, connect, emptied, load, make_job, make_request
 
 __all__ = ["connect", "postgres", "rabbit"]
 
@@ -176,6 +177,21 @@ async def test_cancel_ends_a_queued_job_and_flags_a_running_one(
     assert (await load(database, queued)).state is JobState.CANCELLED
     assert await operate.cancel_job(settings, queued) == 1
     assert capsys.readouterr().err == "It has ended already: cancelled.\n"
+
+
+@pytest.mark.parametrize("command", [operate.cancel_job, storage.revoke])
+async def test_without_room_to_note_it_nothing_is_cancelled_and_it_is_said(
+    postgres: PrivatePostgres, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: Any
+) -> None:
+    database = Database(await emptied(postgres))
+    url = database.engine.url.render_as_string(hide_password=False)
+    job_id = await make_job(database)
+    async with has_no_room(database):
+        settings = Settings(_env_file=None, data_dir=tmp_path / "data", database_url=url)
+        assert await command(settings, job_id) == 1
+    assert capsys.readouterr() == ("", JobError(Code.DISK_FULL).message + "\n")
+    assert (await load(database, job_id)).state is JobState.QUEUED
+    await database.close()
 
 
 async def test_a_retried_job_is_in_rabbitmq_when_the_command_ends(

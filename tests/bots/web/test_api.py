@@ -31,6 +31,7 @@ from shared.queue import EmbeddedQueue
 from shared.search.moments import Moment, Piece
 from shared.search.words import title_words
 from shared.settings import Settings
+from tests.bots.room import has_no_room
 from tests.shared.chat.telegram.views import a_view
 from tests.tracing import kept
 from tests.waiting import eventually
@@ -130,6 +131,13 @@ async def test_without_room_for_a_request_it_says_so(web: Endpoint) -> None:
     for number in range(200):  # a page or two are left
         if (refused := await web.ask(f"{LINK}?{number}")).status_code != 202:
             break
+    assert (refused.status_code, sentence(refused)) == (507, JobError(Code.DISK_FULL).message)
+
+
+async def test_without_room_to_note_that_a_job_is_cancelled_it_says_so(web: Endpoint) -> None:
+    job = await web.job()
+    async with has_no_room(web.parts.database):
+        refused = await web.client.post(f"/api/jobs/{job}/cancel")
     assert (refused.status_code, sentence(refused)) == (507, JobError(Code.DISK_FULL).message)
 
 
