@@ -66,7 +66,7 @@ class Kept(Generic[T]):
         self._until = 0.0
 
     async def get(self) -> T:
-        """The answer, or what went wrong with it; TimeoutError when it took longer than `PATIENCE`."""
+        """The answer, or what went wrong with it."""
         if self._asking is None or (self._asking.done() and time.monotonic() >= self._until):
             self._asking = asyncio.create_task(self._ask())
             self._asking.add_done_callback(lambda task: task.cancelled() or task.exception())  # it is told
@@ -74,8 +74,7 @@ class Kept(Generic[T]):
 
     async def _ask(self) -> T:
         try:
-            async with asyncio.timeout(PATIENCE):
-                return await self._question()
+            return await self._question()
         finally:
             self._until = time.monotonic() + self._seconds
 
@@ -95,9 +94,9 @@ class Health:
         self._database = database
         self._storage = storage
         self._needs = needs
-        self.load = Kept(self._count, MOMENT)
-        self.depth = Kept(queue.depth, MOMENT)
-        self.free = Kept(lambda: asyncio.to_thread(space.free, settings), SOON)
+        self.load = Kept(partial(_in_time, self._count), MOMENT)
+        self.depth = Kept(partial(_in_time, queue.depth), MOMENT)
+        self.free = Kept(partial(_in_time, lambda: asyncio.to_thread(space.free, settings)), SOON)
         looks: dict[str, tuple[Callable[[], Awaitable[Finding]], float]] = {
             "database": (self._ask_database, MOMENT),
             "broker": (self._ask_broker, MOMENT),
@@ -147,12 +146,17 @@ class Health:
         return checks.workers((await self.load.get()).workers)
 
 
+async def _in_time(question: Callable[[], Awaitable[T]]) -> T:
+    """The answer; raises TimeoutError when it takes longer than `PATIENCE`."""
+    async with asyncio.timeout(PATIENCE):
+        return await question()
+
+
 async def _look(name: str, question: Callable[[], Awaitable[Finding]]) -> tuple[Finding, float]:
     """What was found, and the seconds it took. That nothing answers is a finding, too."""
     begun = time.monotonic()
     try:
-        async with asyncio.timeout(PATIENCE * 0.9):  # before whoever keeps the answer loses patience
-            finding = await question()
+        finding = await _in_time(question)
     except Exception as error:
         finding = Finding(name, f"{type(error).__name__}:", "it does not answer.", fatal=True)
     return finding, time.monotonic() - begun

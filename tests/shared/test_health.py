@@ -10,7 +10,7 @@ import psutil
 import pytest
 from sqlalchemy import update
 
-from shared import checks
+from shared import checks, health
 from shared.checks import Finding
 from shared.database import Database, db_now
 from shared.health import NEEDS, Health, Kept
@@ -161,6 +161,24 @@ async def test_of_a_program_that_does_not_answer_nobody_says_it_is_missing(
     finding = await checks.program("ffmpeg")
     assert finding.fatal and finding.found == f"{silent.parent}/ffmpeg does not answer."
     assert "-version" in finding.advice and "Install" not in finding.advice
+
+
+async def test_what_is_looked_at_is_told_also_when_nothing_answers_in_time(
+    settings: Settings, gone: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(_: str) -> Finding:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(checks, "program", hang)
+    monkeypatch.setattr(health, "PATIENCE", 0)
+    report = await look(settings, gone, SilentQueue()).report()
+    assert report.status == "failing" and report.checks.keys() >= NEEDS["worker"]
+    assert (
+        report.checks["ffmpeg"].reason
+        == report.checks["broker"].reason
+        == "TimeoutError: it does not answer."
+    )
 
 
 async def test_many_who_ask_at_once_cost_one_question() -> None:
