@@ -4,8 +4,8 @@ Open on loopback only, or to holders of one of `LINKFERRY_API_KEYS`; see `bots.w
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import aclosing, contextmanager
 from functools import partial
 from math import ceil
 from typing import Annotated, Any
@@ -167,10 +167,8 @@ class _Api:
         A running job stops within moments; the answer shows it as it is now.
         """
         view = await self._found(job_id)
-        try:
+        with _refusing():
             await cancel(self._database, self._queue, view.job_id)
-        except JobError as error:
-            raise HTTPException(507, error.message) from error
         return await self._found(job_id)
 
     async def events(self, socket: WebSocket, job_id: UUID) -> None:
@@ -205,9 +203,14 @@ def understand(text: str) -> list[Get | Subs]:
 
 async def submit(intake: Intake, command: Get | Subs, origin: Origin) -> Submitted:
     """Hand a request in. Raises HTTPException when enough was fetched for now, or there is no room left."""
+    with _refusing(), tracing.span("api request", kind="server"):
+        return await intake.submit(command.link, command.options, origin)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
     try:
-        with tracing.span("api request", kind="server"):
-            return await intake.submit(command.link, command.options, origin)
+        yield
     except JobError as error:
         if error.code is Code.DISK_FULL:
             raise HTTPException(507, error.message) from error
